@@ -1,0 +1,72 @@
+"""
+The exception tree, and the exit code that each branch ends the command with.
+
+    ConvError                 1   the root; every error convcli raises on purpose
+    +-- UsageError            2   options that are wrong, or do not go together
+    +-- KernelError           3   a kernel that is unknown, malformed or impossible
+    +-- InputError            4   an image that cannot be read, or must not be
+    +-- OutputError           5   a file that cannot be written, or must not be
+    +-- MissingExtra          6   an optional part that is not installed
+
+Two more codes belong to a batch, which has no single exception (`SOME_FAILED`, `ALL_FAILED`), and
+one to Ctrl-C (`INTERRUPTED`). An exception outside this tree is a bug in convcli and ends with 1.
+"""
+
+from __future__ import annotations
+
+SOME_FAILED = 7
+ALL_FAILED = 8
+INTERRUPTED = 130
+
+
+class ConvError(Exception):
+    """
+    `message` says what, where and why; `hint` says what to do about it.
+
+    Both are plain text of one or more lines, without a trailing full stop rule of their own: they
+    are printed as they are, by the one place that turns an exception into a message (`cli.main`).
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[type[ConvError], tuple[str, str]]:
+        # Exceptions cross process borders by pickling; the default forgets the hint.
+        return type(self), (self.message, self.hint)
+
+
+class UsageError(ConvError):
+    """Options that are wrong, or do not go together."""
+
+    exit_code = 2
+
+
+class KernelError(ConvError):
+    """A kernel that is unknown, malformed or impossible here."""
+
+    exit_code = 3
+
+
+class InputError(ConvError):
+    """An image that cannot be read, or must not be."""
+
+    exit_code = 4
+
+
+class OutputError(ConvError):
+    """A file that cannot be written, or must not be."""
+
+    exit_code = 5
+
+
+class MissingExtra(ConvError):
+    """An optional part of convcli that is not installed."""
+
+    exit_code = 6
