@@ -1,0 +1,91 @@
+"""
+What becomes of the weighted sums of one output sample, filter by filter.
+
+    sums s_f  ->  v_f = scale_f * s_f + bias_f  ->  v = combine(v_1 .. v_F)  ->  activation(v)
+
+The two tables below are the only lists of combiners and activations: kernel files, help texts and
+engines read them. Values are float64 arrays whose first axis, for a combiner, is the filter.
+NumPy is imported by the few functions that need more than an array's own methods, because the
+names are read by commands that never touch a sample.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Values = NDArray[np.float64]
+
+
+def _magnitude(values: Values) -> Values:
+    """sqrt(v_1^2 + ... + v_F^2), the length of a gradient."""
+    import numpy as np
+
+    squares: Values = (values * values).sum(axis=0)
+    return np.sqrt(squares)
+
+
+def _l1(values: Values) -> Values:
+    """|v_1| + ... + |v_F|, the city-block length of a gradient."""
+    return abs(values).sum(axis=0)  # type: ignore[no-any-return]  # ndarray.sum is typed Any
+
+
+def _max(values: Values) -> Values:
+    """max(v_1 .. v_F), the answer of the best matching compass direction."""
+    return values.max(axis=0)  # type: ignore[no-any-return]  # ndarray.max is typed Any
+
+
+def _sum(values: Values) -> Values:
+    """v_1 + ... + v_F."""
+    return values.sum(axis=0)  # type: ignore[no-any-return]  # ndarray.sum is typed Any
+
+
+def _mean(values: Values) -> Values:
+    """(v_1 + ... + v_F) / F."""
+    return values.sum(axis=0) / len(values)  # type: ignore[no-any-return]  # as above
+
+
+def _leaky(values: Values) -> Values:
+    """v above zero, v / 100 below: a ReLU whose gradient never dies."""
+    import numpy as np
+
+    return np.where(values > 0, values, 0.01 * values)
+
+
+def _sigmoid(values: Values) -> Values:
+    """1 / (1 + exp(-v)), written so that no exponential can overflow."""
+    import numpy as np
+
+    small = np.exp(-abs(values))
+    return np.where(values >= 0, 1.0, small) / (1.0 + small)
+
+
+def _tanh(values: Values) -> Values:
+    import numpy as np
+
+    return np.tanh(values)
+
+
+COMBINES: dict[str, Callable[[Values], Values]] = {
+    "magnitude": _magnitude,
+    "l1": _l1,
+    "max": _max,
+    "sum": _sum,
+    "mean": _mean,
+}
+
+ACTIVATIONS: dict[str, Callable[[Values], Values]] = {
+    "none": lambda values: values,
+    "relu": lambda values: values.clip(min=0.0),
+    "leaky": _leaky,
+    "sigmoid": _sigmoid,
+    "tanh": _tanh,
+    "abs": abs,
+    "square": lambda values: values * values,
+    "threshold": lambda values: (values > 0.0).astype(values.dtype),
+}

@@ -1,0 +1,266 @@
+"""
+What is wanted: paddings, stages and jobs, and all geometry. Nothing else knows where samples lie.
+
+One axis of n samples, k taps, dilation d, stride s, anchor a (the tap that lies on the output):
+
+    reach          = (k - 1) * d + 1              how many samples the taps span
+    before, after  = 0, 0                         extent valid
+                     a*d, reach - 1 - a*d         extent same
+                     reach - 1, reach - 1         extent full
+                     as given                     pad_by, which replaces the extent
+    out            = (n + before + after - reach) // s + 1
+    output i reads   i*s - before + t*d           for t = 0 .. k-1, extended by the padding
+
+A strided output is every s-th sample of the unstrided one, starting at the first; same and valid
+are crops of full. Arrays are (row, column, channel), banks (filter, in_channel, row, column), and
+pairs (row, column) everywhere. Taps lie in correlation order: a kernel that is to be convolved has
+been turned by 180 degrees before it gets here, and its anchor a has become k-1-a.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from convcli.errors import KernelError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Index = NDArray[np.intp]
+
+Pair = tuple[int, int]
+Extent = Literal["same", "valid", "full"]
+
+OUTSIDE = -1
+"""In an index vector: no sample of the image, but the constant."""
+
+AXES = ("row", "column")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one padding mode extends `abcdef`: `drawing` shows it, `index` computes it."""
+
+    drawing: str
+    index: Callable[[Index, int], Index]
+
+
+def _outside(index: Index, size: int) -> Index:
+    return index * ((index >= 0) & (index < size)) + OUTSIDE * ((index < 0) | (index >= size))
+
+
+def _reflect(index: Index, size: int) -> Index:
+    # The row and its mirror image, without repeating the two ends, form one period.
+    return size - 1 - abs(index % max(2 * size - 2, 1) - (size - 1))
+
+
+def _symmetric(index: Index, size: int) -> Index:
+    # Twice the distance to the middle of the period is odd, so that both ends are repeated.
+    return (2 * size - 1 - abs(2 * (index % (2 * size)) - 2 * size + 1)) // 2
+
+
+PADDINGS: dict[str, Rule] = {
+    "constant": Rule("0000|abcdef|0000", _outside),
+    "edge": Rule("aaaa|abcdef|ffff", lambda index, size: index.clip(0, size - 1)),
+    "reflect": Rule("edcb|abcdef|edcb", _reflect),
+    "symmetric": Rule("dcba|abcdef|fedc", _symmetric),
+    "wrap": Rule("cdef|abcdef|abcd", lambda index, size: index % size),
+    "normalize": Rule("....|abcdef|....", _outside),
+}
+
+PADDING_ALIASES = {
+    **{f"numpy:{mode}": mode for mode in ("constant", "edge", "reflect", "symmetric", "wrap")},
+    "scipy:constant": "constant",
+    "scipy:grid-constant": "constant",
+    "scipy:nearest": "edge",
+    "scipy:mirror": "reflect",
+    "scipy:reflect": "symmetric",
+    "scipy:grid-mirror": "symmetric",
+    "scipy:grid-wrap": "wrap",
+    "opencv:constant": "constant",
+    "opencv:replicate": "edge",
+    "opencv:reflect": "symmetric",
+    "opencv:reflect101": "reflect",
+    "opencv:reflect_101": "reflect",
+    "opencv:default": "reflect",
+    "opencv:wrap": "wrap",
+    "torch:zeros": "constant",
+    "torch:constant": "constant",
+    "torch:replicate": "edge",
+    "torch:reflect": "reflect",
+    "torch:circular": "wrap",
+}
+"""Other libraries' words, each with its library's name: the same word means different things."""
+
+
+@dataclass(frozen=True, slots=True)
+class Padding:
+    """
+    How an image goes on beyond its edges; wider than the image repeats the rule.
+
+        constant 0000|abcdef|0000    edge      aaaa|abcdef|ffff    wrap cdef|abcdef|abcd
+        reflect  edcb|abcdef|edcb    symmetric dcba|abcdef|fedc
+
+    `normalize` reads nothing outside and divides by the weight that fell inside. `value` is the
+    constant, in sample units.
+    """
+
+    mode: str = "reflect"
+    value: float = 0.0
+
+    @classmethod
+    def parse(cls, text: str) -> Padding:
+        """`reflect`, `constant`, `constant:128`, or another library's word, `scipy:mirror`."""
+        word, _, value = text.strip().lower().partition(":")
+        if f"{word}:{value.partition(':')[0]}" in PADDING_ALIASES:
+            library_word, _, value = value.partition(":")
+            word = PADDING_ALIASES[f"{word}:{library_word}"]
+        if word not in PADDINGS or (value and word != "constant"):
+            raise UsageError(f"'{text}' is not a padding.", _padding_hint(text))
+        return cls(word, _constant(value, text) if value else 0.0)
+
+    def __str__(self) -> str:
+        return f"{self.mode}:{self.value:g}" if self.value else self.mode
+
+    def index(self, index: Index, size: int) -> Index:
+        """The samples 0 .. size-1, or OUTSIDE, that stand at any positions."""
+        return PADDINGS[self.mode].index(index, size)
+
+
+def _constant(value: str, text: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        raise UsageError(
+            f"'{text}': '{value}' is not a number.",
+            "The constant is given in sample units: --padding constant:128",
+        ) from None
+    if number - number != 0.0:  # neither infinity nor NaN survives its own difference
+        raise UsageError(f"'{text}': the constant must be finite.", "Say --padding constant:128")
+    return number
+
+
+def _padding_hint(text: str) -> str:
+    close = difflib.get_close_matches(text.strip().lower(), [*PADDINGS, *PADDING_ALIASES], n=1)
+    known = "constant[:V], " + ", ".join(mode for mode in PADDINGS if mode != "constant")
+    return f"Did you mean '{close[0]}'? ({known})" if close else f"Known: {known}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """
+    One filter bank applied once.
+
+        s_f = sum over c, r, q of  bank[f, c, r, q] * x[row + r*d, column + q*d, c]
+        v_f = scale_f * s_f + bias_f      then combine over f, then activation
+
+    `bank` is float64 (filters, in_channels, rows, columns) in correlation order. With one
+    in_channel the bank is applied to every channel of the image alone; otherwise in_channels is
+    the number of channels, and products are summed across them, as a CNN layer does. `scale` is
+    kept apart so that integer taps accumulate exactly. `offset` plus `offset_share` of the full
+    range is added to the finished value, in sample units (see `pixels`).
+    """
+
+    bank: NDArray[np.float64]
+    anchor: Pair
+    scale: tuple[float, ...] = (1.0,)
+    bias: tuple[float, ...] = (0.0,)
+    combine: str | None = None
+    activation: str = "none"
+    padding: Padding = field(default_factory=Padding)
+    extent: Extent = "same"
+    pad_by: tuple[int, int, int, int] | None = None
+    stride: Pair = (1, 1)
+    dilation: Pair = (1, 1)
+    offset: float = 0.0
+    offset_share: float = 0.0
+    name: str = ""
+
+    @property
+    def taps(self) -> Pair:
+        """Rows and columns of the kernel."""
+        rows, columns = self.bank.shape[2:]
+        return rows, columns
+
+    def reach(self, axis: int) -> int:
+        """`(k-1)*d + 1`, how many samples the taps span along an axis."""
+        return (self.taps[axis] - 1) * self.dilation[axis] + 1
+
+    def added(self, axis: int) -> Pair:
+        """Samples added before and after the image along an axis (see the module's table)."""
+        if self.pad_by is not None:
+            top, right, bottom, left = self.pad_by
+            return ((top, bottom), (left, right))[axis]
+        last = self.reach(axis) - 1
+        before = self.anchor[axis] * self.dilation[axis]
+        table = {"valid": (0, 0), "same": (before, last - before), "full": (last, last)}
+        return table[self.extent]
+
+    def size(self, axis: int, size: int) -> int:
+        """`(n + before + after - reach)//stride + 1`; KernelError if not one position fits."""
+        room = size + sum(self.added(axis)) - self.reach(axis)
+        if room < 0:
+            raise KernelError(self._too_small(axis, size), "Say --extent same, or --pad-by more.")
+        return room // self.stride[axis] + 1
+
+    def _too_small(self, axis: int, size: int) -> str:
+        reach, padded = self.reach(axis), size + sum(self.added(axis))
+        dilated = f" ({self.taps[axis]} dilated by {self.dilation[axis]})" * (
+            self.dilation[axis] > 1
+        )
+        padded_note = f" ({padded} with its padding)" * (padded != size)
+        return (
+            f"Kernel {self.name or 'given'} does not fit: it spans {reach} {AXES[axis]}s{dilated},"
+            f" the image has {size}{padded_note}."
+        )
+
+    def shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """(rows, columns, channels) of the output for those of the input."""
+        rows, columns, channels = shape
+        filters = 1 if self.combine else self.bank.shape[0]
+        alone = self.bank.shape[1] == 1
+        return self.size(0, rows), self.size(1, columns), filters * (channels if alone else 1)
+
+    def needs(self, axis: int, start: int, stop: int, size: int) -> Index:
+        """
+        start*s - before + (0, 1, 2 ...), extended by the padding: what outputs start..stop-1 read.
+
+        Output start+i and tap t read element i*stride + t*dilation of the vector, whose elements
+        are positions 0..size-1 of the image, or OUTSIDE.
+        """
+        import numpy as np
+
+        stride = self.stride[axis]
+        first = start * stride - self.added(axis)[0]
+        length = (stop - start - 1) * stride + self.reach(axis)
+        return self.padding.index(np.arange(first, first + length, dtype=np.intp), size)
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """
+    What samples mean, settled at the two ends: undone on reading, redone on writing.
+
+    `range` None stands for what the kernel files say, else clip. The words are the keys of the
+    tables in `pixels`, which implement them.
+    """
+
+    range: str | None = None
+    depth: str = "keep"
+    channels: str = "each"
+    alpha: str = "auto"
+    light: str = "encoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Stages in order, and the pixel policy: what is wanted of any image."""
+
+    stages: tuple[Stage, ...]
+    pixels: Pixels = field(default_factory=Pixels)
+    operations: tuple[str, ...] = ()
