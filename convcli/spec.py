@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Index = NDArray[np.intp]
+    Values = NDArray[np.float64]
 
 Pair = tuple[int, int]
 Extent = Literal["same", "valid", "full"]
@@ -239,6 +240,37 @@ class Stage:
         first = start * stride - self.added(axis)[0]
         length = (stop - start - 1) * stride + self.reach(axis)
         return self.padding.index(np.arange(first, first + length, dtype=np.intp), size)
+
+    def offsets(self, axis: int, length: int) -> tuple[int, list[slice]]:
+        """How many outputs `length` needed positions make, and where each tap reads them."""
+        stride, dilation = self.stride[axis], self.dilation[axis]
+        count = (length - self.reach(axis)) // stride + 1
+        end = (count - 1) * stride + 1
+        starts = [tap * dilation for tap in range(self.taps[axis])]
+        return count, [slice(start, start + end, stride) for start in starts]
+
+    def inside(self, rows: Index, columns: Index) -> Values | None:
+        """
+        (sum of all weights) / (sum of those that fell inside), per filter, row and column.
+
+        None where nothing fell outside, and for every padding but `normalize`. Where the weights
+        inside add up to nothing there is no mean to speak of, and the factor is 0.
+        """
+        if self.padding.mode != "normalize" or min(rows.min(), columns.min()) > OUTSIDE:
+            return None
+        weights = self.bank.sum(axis=1)
+        seen = self._seen(0, rows) @ weights @ self._seen(1, columns).T
+        total = weights.sum(axis=(1, 2))[:, None, None]
+        noise = 1e-12 * abs(weights).sum(axis=(1, 2))[:, None, None]
+        blind = abs(seen) <= noise
+        return total * ~blind / (seen + blind)  # type: ignore[no-any-return]  # NumPy says Any
+
+    def _seen(self, axis: int, index: Index) -> Values:
+        """1.0 where a tap of an output reads the image, 0.0 where it reads outside."""
+        import numpy as np
+
+        _, taps = self.offsets(axis, len(index))
+        return np.stack([index[tap] > OUTSIDE for tap in taps], axis=1).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,104 @@
+"""The `direct` engine in NumPy: the portable body that every other engine is compared with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convcli.response import ACTIVATIONS, COMBINES
+from convcli.spec import OUTSIDE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from convcli.spec import Index, Stage
+
+    Values = NDArray[np.float64]
+
+CACHED = 1 << 15
+"""Samples of one accumulator: 256 KiB of float64, which stays in a core's second-level cache."""
+
+
+def direct(
+    stage: Stage,
+    block: NDArray[Any],
+    rows: Index,
+    columns: Index,
+    fill: Sequence[float],
+    *,
+    inside: Values | None = None,
+) -> Values:
+    """
+    s_f = sum over c, r, q of  bank[f, c, r, q] * x[rows[i*s + r*d], columns[j*s + q*d], c]
+
+    Returns float64 (row, column, channel); see the package for the arguments. Zero taps cost
+    nothing. Taps are added in one order wherever a sample lies, so tiles never show.
+    """
+    height, _ = stage.offsets(0, len(rows))
+    width, _ = stage.offsets(1, len(columns))
+    values = np.empty((height, width, _channels(stage, block.shape[2])))
+    for start, stop in _strips(height, width * block.shape[2]):
+        strip = slice(start * stage.stride[0], (stop - 1) * stage.stride[0] + stage.reach(0))
+        samples = gathered(block, rows[strip], columns, fill)
+        factor = None if inside is None else inside[:, start:stop]
+        values[start:stop] = respond(stage, _sums(stage, samples), factor)
+    return values
+
+
+def _channels(stage: Stage, channels: int) -> int:
+    filters, in_channels = stage.bank.shape[:2]
+    return (1 if stage.combine else filters) * (channels if in_channels == 1 else 1)
+
+
+def _strips(height: int, row: int) -> Iterator[tuple[int, int]]:
+    """Strips of rows whose accumulator fits the cache."""
+    step = max(1, CACHED // max(row, 1))
+    for start in range(0, height, step):
+        yield start, min(start + step, height)
+
+
+def gathered(block: NDArray[Any], rows: Index, columns: Index, fill: Sequence[float]) -> Values:
+    """The samples two index vectors name, float64, with `fill` wherever one says OUTSIDE."""
+    samples = _taken(_taken(block, rows, 0), columns, 1).astype(np.float64)
+    samples[rows == OUTSIDE] = fill
+    samples[:, columns == OUTSIDE] = fill
+    return samples
+
+
+def _taken(block: NDArray[Any], index: Index, axis: int) -> NDArray[Any]:
+    first, last = int(index[0]), int(index[-1])
+    if first >= 0 and last - first == len(index) - 1 and (np.diff(index) == 1).all():
+        return block[(slice(None),) * axis + (slice(first, last + 1),)]
+    return block.take(index.clip(0), axis=axis)
+
+
+def _sums(stage: Stage, samples: Values) -> Values:
+    """Weighted sums (filter, row, column, channel), before scale; one channel if summed across."""
+    filters, in_channels = stage.bank.shape[:2]
+    height, row_taps = stage.offsets(0, samples.shape[0])
+    width, column_taps = stage.offsets(1, samples.shape[1])
+    channels = samples.shape[2] if in_channels == 1 else 1
+    sums = np.zeros((filters, height, width, channels))
+    product = np.empty((height, width, channels))
+    for f, c, r, q in np.argwhere(stage.bank).tolist():
+        seen = slice(None) if in_channels == 1 else slice(c, c + 1)
+        np.multiply(samples[row_taps[r], column_taps[q], seen], stage.bank[f, c, r, q], out=product)
+        sums[f] += product
+    return sums
+
+
+def respond(stage: Stage, sums: Values, inside: Values | None) -> Values:
+    """Scale, border factor, bias, combine and activation: sums (f, y, x, c) to values (y, x, c)."""
+    one_per_filter = (-1, 1, 1, 1)
+    values = sums * np.reshape(stage.scale, one_per_filter)
+    if inside is not None:
+        values *= inside[..., None]
+    values += np.reshape(stage.bias, one_per_filter)
+    if stage.combine:
+        values = COMBINES[stage.combine](values)
+    else:  # channel by channel, filter by filter: the order of a depthwise layer
+        values = np.moveaxis(values, 0, -1).reshape(*values.shape[1:3], -1)
+    return ACTIVATIONS[stage.activation](values)
