@@ -1,0 +1,108 @@
+"""
+Text of numbers <-> numbers: one row a line; commas, semicolons, tabs or blanks between.
+
+    # comments, to the end of the line
+    1, 2, 3
+    4, 5, 6        int64 where all are whole, else float64
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from convcli.errors import InputError, OutputError
+from convcli.io.image import Header, Image
+from convcli.io.limits import check_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_WHOLE = re.compile(r"[-+]?[0-9]{1,19}")
+_LARGEST = (1 << 63) - 1
+_PLAIN = 2  # dimensions that text can hold
+
+
+def _csv_lines(data: bytes, name: str) -> list[tuple[int, str]]:
+    """(line number, text) of the lines that hold numbers."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{name} is not text in UTF-8: {error.reason}.", "Save it as UTF-8."
+        ) from None
+    bare = (
+        (at, line.partition("#")[0].strip(" \r")) for at, line in enumerate(text.split("\n"), 1)
+    )
+    lines = [(at, line) for at, line in bare if line.strip()]
+    if not lines:
+        raise InputError(f"{name} holds no numbers.", "Only comments and empty lines were found.")
+    return lines
+
+
+def _splitter(line: str) -> Callable[[str], list[str]]:
+    """How to cut lines like this one: at tabs, semicolons, commas, else blanks."""
+    for mark in "\t;,":
+        if mark in line:
+            return lambda text: text.split(mark)
+    return str.split
+
+
+def probe(data: bytes, name: str) -> Header:
+    """Header of a text of numbers: the sides by its first line, the dtype by all of it."""
+    lines = _csv_lines(data, name)
+    columns = len(_splitter(lines[0][1])(lines[0][1]))
+    words = (word for _, line in lines for word in re.split(r"[\s,;]+", line) if word)
+    whole = all(_WHOLE.fullmatch(word) and abs(int(word)) <= _LARGEST for word in words)
+    dtype = "int64" if whole else "float64"
+    return Header("CSV", columns, len(lines), 1, dtype, "numbers", bytes=len(data))
+
+
+def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
+    """
+    Numbers of a text: int64 where all are whole, else float64.
+
+    InputError with file:line for a row of another length and for what is not a number.
+    """
+    import numpy as np
+
+    lines = _csv_lines(data, name)
+    split = _splitter(lines[0][1])
+    columns = len(split(lines[0][1]))
+    check_size(name, columns, len(lines), max_pixels)
+    rows = [_row(split(line), columns, f"{name}:{at}") for at, line in lines]
+    whole = all(type(value) is int and abs(value) <= _LARGEST for row in rows for value in row)
+    array = np.array(rows, np.int64 if whole else np.float64)
+    return Image(array.reshape(len(rows), columns, 1), "numbers", ndim=min(len(rows), _PLAIN))
+
+
+def _row(words: list[str], columns: int, place: str) -> list[float]:
+    if len(words) != columns:
+        raise InputError(
+            f"{place}: {len(words)} numbers, the rows above have {columns}.", "Make them equal."
+        )
+    return [_number(word.strip(), f"{place}, column {at}") for at, word in enumerate(words, 1)]
+
+
+def _number(word: str, place: str) -> float:
+    if _WHOLE.fullmatch(word):
+        return int(word)
+    try:
+        return float(word.replace("_", "?"))  # 1_000 is Python's own idea
+    except ValueError:
+        raise InputError(f"{place}: {word[:40]!r} is not a number.", "Write 1.5 or 2e-3.") from None
+
+
+def encode(image: Image) -> bytes:
+    """One line a row, commas between, each number the shortest text that reads back the same."""
+    if image.samples.shape[2] != 1:
+        raise OutputError(
+            f"The picture has {image.samples.shape[2]} channels; CSV holds one.",
+            "Write .npy, or take one channel.",
+        )
+    rows = image.samples[:, :, 0].tolist()
+    return "".join(",".join(map(_shortest, row)) + "\n" for row in rows).encode()
+
+
+def _shortest(value: float) -> str:
+    return repr(int(value)) if isinstance(value, bool) else repr(value)

@@ -1,0 +1,195 @@
+"""
+path <-> bytes: the only place that touches the file system.
+
+`-` is standard input or output, never a terminal. A file appears under its name whole or not at
+all: it is written beside the target under a temporary name and then renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convcli.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+STREAM = "-"
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """
+    Whole contents of `path`, or of standard input for `-`; never empty.
+
+    InputError names the path: missing, a folder, no permission, empty, or a terminal.
+    """
+    name = os.fspath(path)
+    data = _read_stdin() if name == STREAM else _read_file(name)
+    if not data:
+        raise InputError(f"{_called(name)} is empty.", "Nothing was read: 0 bytes.")
+    return data
+
+
+def _called(name: str) -> str:
+    return "Standard input" if name == STREAM else name
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None or sys.stdin.closed:
+        raise InputError("Standard input is closed.", "Pipe a picture in, or name a file.")
+    if sys.stdin.isatty():
+        raise InputError(
+            "Reading the picture from the terminal makes no sense.",
+            "Pipe one in: curl -s URL | convcli apply - out.png -k blur",
+        )
+    return sys.stdin.buffer.read()
+
+
+def _read_file(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{name} does not exist.", _nearest(name)) from None
+    except IsADirectoryError:
+        raise InputError(f"{name} is a folder, not a file.", "Name the files in it.") from None
+    except PermissionError:
+        raise InputError(f"{name}: no permission to read it.", "See ls -l.") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise InputError(f"{name!r} can't be read: {_reason(error)}.") from error
+    except MemoryError as error:
+        raise InputError(f"{name} does not fit into memory.") from error
+
+
+def _nearest(name: str) -> str:
+    folder = Path(name).parent
+    return f"There is no folder {folder} either." if not folder.is_dir() else "Check the spelling."
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """
+    Nothing, or the OutputError that `write_bytes` would raise, before any work is done.
+
+    A target that exists needs `overwrite`; its folder must exist and be writable; a folder, a
+    device that can't be replaced and a terminal are refused.
+    """
+    name = os.fspath(path)
+    if name == STREAM:
+        _binary_stdout()
+        return
+    try:
+        _check_file(name, overwrite=overwrite)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{name!r} can't be written: {_reason(error)}.") from error
+
+
+def _check_file(name: str, *, overwrite: bool) -> None:
+    if os.path.isdir(name) or not os.path.basename(name):  # noqa: PTH112, PTH119 - 'out/' ends so
+        raise OutputError(f"{name} is a folder.", "Name a file in it.")
+    if os.path.lexists(name) and not overwrite and not _is_device(name):
+        raise OutputError(f"{name} exists.", "Use --overwrite to replace it.")
+    folder = _target(name).parent
+    if not folder.is_dir():
+        raise OutputError(f"{name}: there is no folder {folder}.", f"Make it: mkdir -p {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK) and not _is_device(name):
+        raise OutputError(f"{name}: no permission to write into {folder}.", "Choose another folder")
+
+
+def _target(name: str) -> Path:
+    """Where the bytes really go: a link keeps pointing where it pointed."""
+    return Path(os.path.realpath(name)) if os.path.islink(name) else Path(name)  # noqa: PTH114
+
+
+def _is_device(name: str) -> bool:
+    """Whether writing into `name` replaces nothing: /dev/null, a pipe, a terminal."""
+    with contextlib.suppress(OSError):
+        mode = os.stat(name).st_mode  # noqa: PTH116 - follows links, as writing does
+        return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+    return False
+
+
+def write_bytes(path: str | os.PathLike[str], payload: bytes, *, overwrite: bool) -> None:
+    """
+    Write `payload` whole to `path`, or to standard output for `-`; OutputError otherwise.
+
+    Without `overwrite` a file that appears meanwhile is not replaced either. On any failure, and on
+    Ctrl-C, nothing is left behind: no temporary file, and the old contents untouched.
+    """
+    name = os.fspath(path)
+    check_target(name, overwrite=overwrite)
+    try:
+        if name == STREAM:
+            _write_stdout(payload)
+        elif _is_device(name):
+            Path(name).write_bytes(payload)
+        else:
+            _replace(_target(name), payload, overwrite=overwrite)
+    except FileExistsError:
+        raise OutputError(f"{name} exists.", "Use --overwrite to replace it.") from None
+    except BrokenPipeError:
+        raise  # the reader of the pipe went away: not ours to report
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{name} can't be written: {_reason(error)}.") from error
+
+
+def _binary_stdout() -> BinaryIO:
+    if sys.stdout is None or sys.stdout.closed:
+        raise OutputError("Standard output is closed.", "Name a file.")
+    if sys.stdout.isatty():
+        raise OutputError(
+            "Writing a picture to the terminal makes no sense.",
+            "Redirect it: convcli apply in.png - -k blur > out.png",
+        )
+    return sys.stdout.buffer
+
+
+def _write_stdout(payload: bytes) -> None:
+    stream = _binary_stdout()
+    stream.write(payload)
+    stream.flush()
+
+
+def _replace(target: Path, payload: bytes, *, overwrite: bool) -> None:
+    # Not `.{name}.…`: a name of 255 bytes is allowed and a longer one is not.
+    temporary = target.with_name(f".convcli-{secrets.token_hex(8)}.tmp")
+    try:
+        # 0o666 less the umask, as for any new file; O_EXCL: nobody can have planted a link here.
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
+            file.write(payload)
+        _publish(temporary, target, overwrite=overwrite)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows only
+
+
+def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
+    if overwrite:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        temporary.replace(target)
+        return
+    try:
+        os.link(temporary, target)  # fails if the target exists; rename would replace it
+    except FileExistsError:
+        raise
+    except (OSError, AttributeError, NotImplementedError):  # FAT, some network shares
+        _claim(target)
+        temporary.replace(target)
+
+
+def _claim(target: Path) -> None:
+    """Take the name where there are no hard links; FileExistsError when somebody was first."""
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))

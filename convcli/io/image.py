@@ -1,0 +1,79 @@
+"""
+Image = samples (rows, columns, channels) + layout + metadata + notes.
+
+    file --read_bytes--> bytes --decode--> Image --encode--> bytes --write_bytes--> file
+
+Everything here is plain data; NumPy is needed to fill it, not to import it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Samples: TypeAlias = "NDArray[Any]"
+Layout: TypeAlias = Literal["grey", "grey+alpha", "rgb", "rgb+alpha", "numbers"]
+
+CHANNELS: dict[Layout, int] = {"grey": 1, "grey+alpha": 2, "rgb": 3, "rgb+alpha": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """
+    What a file says beside its samples; None or empty where it says nothing.
+
+    `icc`: an ICC profile that fits the layout. `exif`: a TIFF stream (`II*\\0` or `MM\\0*` first,
+    without `Exif\\0\\0`), orientation reset to 1. `xmp`: a packet, orientation reset to 1.
+    `dpi`: dots per inch, horizontal and vertical. `png`: text and colour chunks (gAMA, cHRM, sRGB,
+    cICP, tEXt, zTXt, iTXt) as (type, contents), which only PNG can hold.
+    """  # noqa: D301 - raw would break the two escapes that the reader needs to see
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    png: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """
+    A decoded file, upright: orientation is baked into the samples.
+
+    `samples`: (rows, columns, channels), C-contiguous, native byte order; uint8, uint16, float32
+    or float64 for pictures, any bool, integer or float dtype for `numbers`. `notes`: what reading
+    changed, as sentences. `ndim`: dimensions that a file of numbers had, so that it gets them back.
+    """
+
+    samples: Samples
+    layout: Layout
+    metadata: Metadata = Metadata()
+    notes: tuple[str, ...] = ()
+    ndim: int = 3
+
+    @property
+    def alpha(self) -> bool:
+        """Whether the last channel is opacity."""
+        return self.layout.endswith("+alpha")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """
+    What a file says about its samples, read without decoding them.
+
+    `width` and `height` are pixels after orientation, `dtype` and `layout` those that `decode`
+    returns, `bytes` the size of the file.
+    """
+
+    format: str
+    width: int
+    height: int
+    channels: int
+    dtype: str
+    layout: Layout
+    frames: int = 1
+    bytes: int = 0

@@ -1,0 +1,81 @@
+"""
+bytes -> Header, bytes -> Image: sniff the format, ask its reader, and speak with one voice.
+
+Whatever a decoder throws at a damaged file leaves here as one InputError that names the file.
+"""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from convcli.errors import ConvError, InputError
+from convcli.io.limits import damaged
+from convcli.io.sniffing import sniff
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convcli.io.image import Header, Image
+
+# Imported when a file of the kind is opened: reading a PNG must not import tifffile.
+_READERS = {
+    "PNG": "png_read", "JPEG": "jpeg", "TIFF": "tiff",
+    "PBM": "pnm", "PGM": "pnm", "PPM": "pnm", "PAM": "pnm", "PFM": "pnm",
+    "NPY": "npy", "CSV": "csv_text",
+}  # fmt: skip
+
+
+def probe(data: bytes, name: str) -> Header:
+    """
+    What `data` says it holds, by its first bytes; samples are never decoded.
+
+    `name` is for messages, and for the few formats without a signature. InputError as in `decode`.
+    """
+    with _one_voice(name):
+        found = sniff(data, name)
+        if found in _READERS:
+            header: Header = _reader(found).probe(data, name)
+            return header
+        from convcli.io import pillow_read
+
+        return pillow_read.probe(found, data, name)
+
+
+def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
+    """
+    Upright samples at full depth, metadata and notes of the file whose contents are `data`.
+
+    The header is held against `max_pixels` (None: no limit) before anything of its size is
+    made. InputError, and nothing else, for what is damaged, too large or not an image.
+    """
+    with _one_voice(name):
+        found = sniff(data, name)
+        if found in _READERS:
+            image: Image = _reader(found).decode(data, name, max_pixels=max_pixels)
+            return image
+        from convcli.io import pillow_read
+
+        return pillow_read.decode(found, data, name, max_pixels=max_pixels)
+
+
+def _reader(format_name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - modules of one shape
+    return importlib.import_module(f"convcli.io.{_READERS[format_name]}")
+
+
+@contextmanager
+def _one_voice(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (ConvError, ImportError, NameError):  # the latter two are ours, not the file's
+        raise
+    except MemoryError as error:
+        raise InputError(f"{name} does not fit into memory.", "Lower --max-pixels.") from error
+    except Exception as error:  # decoders throw anything
+        raise damaged(name, _reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    words = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {words[:200]}" if words else type(error).__name__

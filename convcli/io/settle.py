@@ -1,0 +1,66 @@
+"""
+decoded samples + what the file said about them -> an upright Image.
+
+The last step of every reader: orientation baked in and reset, profiles that do not fit dropped,
+byte order and memory layout made plain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from convcli.io.image import Image, Layout, Metadata, Samples
+from convcli.io.orientation import stated, swaps_sides, upright, upright_exif, upright_xmp
+
+_SPACES = {b"GRAY": "grey", b"RGB ": "rgb"}
+
+
+def settle(
+    samples: Samples,
+    layout: Layout,
+    metadata: Metadata,
+    notes: tuple[str, ...] = (),
+    *,
+    orientation: int | None = None,
+) -> Image:
+    """
+    Image from `samples` (rows, columns, channels) as stored, any byte order and strides.
+
+    `orientation` where the format states it outside EXIF and XMP (TIFF's own tag).
+    """
+    turn = stated(metadata.exif, metadata.xmp) if orientation is None else orientation
+    if turn != 1:
+        notes = (*notes, f"orientation {turn} baked in")
+    if swaps_sides(turn) and metadata.dpi is not None:
+        metadata = replace(metadata, dpi=metadata.dpi[::-1])
+    unfit = _unfit_profile(metadata.icc, layout)
+    if unfit:
+        metadata, notes = replace(metadata, icc=None), (*notes, unfit)
+    return Image(upright(native(samples), turn), layout, _reset(metadata), notes)
+
+
+def native(samples: Samples) -> Samples:
+    """The same values in this machine's byte order."""
+    if samples.dtype.isnative:
+        return samples
+    return samples.astype(samples.dtype.newbyteorder("="))
+
+
+def _reset(metadata: Metadata) -> Metadata:
+    exif, xmp = metadata.exif, metadata.xmp
+    return replace(
+        metadata,
+        exif=upright_exif(exif) if exif else None,
+        xmp=upright_xmp(xmp) if xmp else None,
+    )
+
+
+def _unfit_profile(icc: bytes | None, layout: Layout) -> str:
+    """Why this ICC profile can't stay, or nothing."""
+    if icc is None or layout == "numbers":
+        return ""
+    space = _SPACES.get(icc[16:20])
+    if space == layout.removesuffix("+alpha"):
+        return ""
+    described = icc[16:20].decode("latin-1").strip() if space or icc[16:20].isalnum() else "nothing"
+    return f"ICC profile dropped: it describes {described}, the samples are {layout}"

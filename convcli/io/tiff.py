@@ -1,0 +1,260 @@
+"""
+TIFF -> Image: first page, full depth, by tifffile; by Pillow for the few kinds it leaves.
+
+    photometric  0 white is zero  1 black is zero  2 RGB  3 palette  5 CMYK  6 YCbCr  8 LAB
+    extra        0 unspecified    1 associated alpha (colour multiplied by it)   2 alpha
+"""
+
+from __future__ import annotations
+
+import logging
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from convcli.errors import InputError
+from convcli.io.image import CHANNELS, Header, Image, Layout, Metadata, Samples
+from convcli.io.limits import check_size, damaged
+from convcli.io.orientation import swaps_sides
+from convcli.io.settle import native, settle
+from convcli.io.tiff_metadata import read_metadata
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile, TiffPage
+
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
+_COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
+_UNSPECIFIED, _ASSOCIATED = 0, 1
+_JPEG, _OLD_JPEG = 7, 6
+_ORIENTATION = 274
+_CHANNEL_LIMIT = 64
+_KINDS = {"uint8", "uint16", "float32", "float64"}
+_NUMBERS = {"int8", "int16", "int32", "uint32", "int64", "uint64"}
+
+
+def _opened(data: bytes) -> TiffFile:
+    import tifffile
+
+    # Without a handler of its own, what it has to say would go to the terminal.
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    return tifffile.TiffFile(BytesIO(data))
+
+
+def _first_page(tif: TiffFile, name: str) -> TiffPage:
+    from tifffile import TiffPage
+
+    page = tif.pages[0] if len(tif.pages) else None
+    if not isinstance(page, TiffPage):
+        raise damaged(name, "the TIFF has no page")
+    return page
+
+
+def probe(data: bytes, name: str) -> Header:
+    """Header of the first page."""
+    with _opened(data) as tif:
+        page = _first_page(tif, name)
+        width, height = page.imagewidth, page.imagelength
+        if swaps_sides(_orientation(page)):
+            width, height = height, width
+        layout, dtype = _target(page, name)
+        channels = CHANNELS.get(layout, page.samplesperpixel)
+        size = len(data)
+        return Header("TIFF", width, height, channels, dtype, layout, len(tif.pages), size)
+
+
+def _orientation(page: TiffPage) -> int:
+    tag = page.tags.get(_ORIENTATION)
+    value = tag.value if tag is not None else 1
+    return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1  # noqa: PLR2004 - the eight
+
+
+def _target(page: TiffPage, name: str) -> tuple[Layout, str]:
+    """Layout and dtype that decoding gives."""
+    kind = str(page.dtype)
+    if kind in _NUMBERS:
+        return "numbers", kind
+    if page.photometric not in _COLOURS:
+        raise InputError(
+            f"{name}: convcli reads no {_words(page)} TIFF.", "Convert it to RGB first."
+        )
+    colour = "grey" if page.photometric in {_WHITE_IS_ZERO, _BLACK_IS_ZERO} else "rgb"
+    layout: Layout = "grey" if colour == "grey" else "rgb"
+    if _alpha(page) is not None:
+        layout = "grey+alpha" if colour == "grey" else "rgb+alpha"
+    return layout, _depth(page, name)
+
+
+def _words(page: TiffPage) -> str:
+    return str(getattr(page.photometric, "name", page.photometric))
+
+
+def _depth(page: TiffPage, name: str) -> str:
+    kind = str(page.dtype)
+    if kind == "float16":
+        return "float32"
+    if page.photometric in {_PALETTE, _LAB} or kind == "bool":
+        return "uint8"
+    if kind not in _KINDS:
+        raise InputError(f"{name}: convcli reads no TIFF of {kind} samples.", "Convert it first.")
+    return kind
+
+
+def _alpha(page: TiffPage) -> int | None:
+    """Which sample is opacity; None when none is."""
+    colours = _COLOURS.get(page.photometric, 0)
+    if page.samplesperpixel <= colours:
+        return None
+    extra = page.extrasamples
+    if not extra:  # no word about the surplus: for RGB every reader takes it as alpha
+        return colours if page.photometric == _RGB else None
+    wanted = (place for place, kind in enumerate(extra) if kind != _UNSPECIFIED)
+    found = next(wanted, None)
+    return None if found is None else colours + found
+
+
+def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
+    """First page at full depth; notes say what was converted, InputError what can't be read."""
+    with _opened(data) as tif:
+        page = _first_page(tif, name)
+        _check_page(page, name, max_pixels)
+        layout, dtype = _target(page, name)
+        notes: list[str] = []
+        if len(tif.pages) > 1:
+            notes.append(f"TIFF: first of {len(tif.pages):,} pages taken")
+        metadata = read_metadata(page, data)
+        turn = _orientation(page)
+        if _for_pillow(page):
+            return _by_pillow(data, name, metadata, notes, turn)
+        _check_segments(page, name, len(data))
+        samples = native(_arranged(page, name))
+        meaning = _interpreted(samples, page, layout, dtype, metadata.icc, notes)
+    if page.photometric == _CMYK:
+        from dataclasses import replace
+
+        metadata = replace(metadata, icc=None)
+    return settle(meaning, layout, metadata, tuple(notes), orientation=turn)
+
+
+def _by_pillow(data: bytes, name: str, metadata: Metadata, notes: list[str], turn: int) -> Image:
+    from convcli.io.pillow_read import decode_as
+
+    if turn != 1:  # Pillow turns TIFF, and only TIFF, itself
+        notes.append(f"orientation {turn} baked in")
+    return decode_as("TIFF", data, name, metadata, notes=tuple(notes), orientation=1)
+
+
+def _check_page(page: TiffPage, name: str, max_pixels: int | None) -> None:
+    check_size(name, page.imagewidth, page.imagelength, max_pixels)
+    if page.imagedepth != 1 or not 1 <= page.samplesperpixel <= _CHANNEL_LIMIT:
+        raise damaged(name, f"a TIFF of {page.samplesperpixel} samples a pixel is none it can be")
+    if page.is_tiled:
+        check_size(name, page.tilewidth, page.tilelength, max_pixels)
+    if page.dtype is None:
+        raise damaged(name, f"samples of {page.bitspersample} bits are unknown")
+
+
+def _check_segments(page: TiffPage, name: str, size: int) -> None:
+    ends = (o + c for o, c in zip(page.dataoffsets, page.databytecounts, strict=False))
+    if not page.dataoffsets or max(ends, default=0) > size:
+        raise damaged(name, "its samples lie beyond the end of the file")
+
+
+def _for_pillow(page: TiffPage) -> bool:
+    """Kinds that need libtiff: old JPEG, colour-subsampled without JPEG, LAB."""
+    if page.compression == _OLD_JPEG or page.photometric == _LAB:
+        return True
+    return page.photometric == _YCBCR and page.compression != _JPEG
+
+
+def _arranged(page: TiffPage, name: str) -> Samples:
+    """Samples as (rows, columns, samples), however the file orders them."""
+    array = page.asarray()
+    axes = page.axes
+    if axes == "YX":
+        return array[:, :, None]
+    if axes == "SYX":
+        return array.transpose(1, 2, 0)
+    if axes != "YXS":
+        raise damaged(name, f"its axes are {axes}, not rows and columns")
+    return array
+
+
+def _interpreted(  # noqa: PLR0913, PLR0917 - one step for each thing the header says
+    samples: Samples,
+    page: TiffPage,
+    layout: Layout,
+    dtype: str,
+    icc: bytes | None,
+    notes: list[str],
+) -> Samples:
+    if layout == "numbers":
+        notes.append(f"{dtype} samples taken as numbers")
+        return samples
+    alpha = _alpha(page)
+    colours = _COLOURS[page.photometric]
+    opacity = None if alpha is None else _full_range(samples[..., alpha : alpha + 1], page, dtype)
+    colour = _colour(samples[..., :colours], page, dtype, icc, notes)
+    if samples.shape[2] > colours + (alpha is not None):
+        notes.append("samples beyond colour and alpha left out")
+    if opacity is None:
+        return colour
+    if page.extrasamples and page.extrasamples[(alpha or 0) - colours] == _ASSOCIATED:
+        notes.append("colour divided by its associated alpha")
+        colour = _divided(colour, opacity)
+    import numpy as np
+
+    return np.concatenate([colour, opacity], axis=2)
+
+
+def _colour(
+    samples: Samples, page: TiffPage, dtype: str, icc: bytes | None, notes: list[str]
+) -> Samples:
+    if page.photometric == _PALETTE:
+        notes.append("palette decoded to RGB")
+        return _looked_up(samples[..., 0], page.colormap)
+    full = _full_range(samples, page, dtype)
+    if page.bitspersample not in {8, 16, 32, 64}:
+        grey = "grey" if full.shape[2] == 1 else "samples"
+        notes.append(f"{page.bitspersample}-bit decoded to {8 * full.itemsize}-bit {grey}")
+    if page.photometric == _WHITE_IS_ZERO and full.dtype.kind == "u":
+        return ~full
+    if page.photometric == _CMYK:
+        from convcli.io.ink import cmyk_to_rgb
+
+        rgb, note = cmyk_to_rgb(full, icc)
+        notes.append(note)
+        return rgb
+    return full
+
+
+def _full_range(samples: Samples, page: TiffPage, dtype: str) -> Samples:
+    """`round(v * full / (2**bits - 1))` where a sample has fewer bits than its dtype."""
+    import numpy as np
+
+    bits, target = page.bitspersample, np.dtype(dtype)
+    if target.kind == "f" or bits == 8 * target.itemsize or page.photometric == _PALETTE:
+        return samples.astype(target, copy=False)
+    top, full = (1 << bits) - 1, int(np.iinfo(target).max)
+    return ((samples.astype(np.uint32) * (2 * full) + top) // (2 * top)).astype(target)
+
+
+def _looked_up(indices: Samples, table: Any) -> Samples:  # noqa: ANN401 - an array or None
+    import numpy as np
+
+    if table is None:
+        raise ValueError("a palette picture without a palette")
+    colours = np.asarray(table, np.uint16)
+    # Some writers fill the 16-bit table with 8-bit values; libtiff guesses the same way.
+    eight = colours if colours.max(initial=0) < 256 else colours >> 8  # noqa: PLR2004 - as said
+    return eight.astype(np.uint8).T[indices]
+
+
+def _divided(colour: Samples, opacity: Samples) -> Samples:
+    """`colour / alpha`, and 0 where alpha is 0."""
+    import numpy as np
+
+    full = 1.0 if colour.dtype.kind == "f" else float(np.iinfo(colour.dtype).max)
+    share = np.divide(full, opacity, out=np.zeros(opacity.shape), where=opacity != 0)
+    scaled = colour * share
+    if colour.dtype.kind == "f":
+        return scaled.astype(colour.dtype)
+    return np.minimum(np.floor(scaled + 0.5), full).astype(colour.dtype)

@@ -1,0 +1,142 @@
+"""
+Image -> bytes of a format that can hold it; what can't be held is refused or listed, never lost.
+
+    losses(image, "BMP") -> ("BMP keeps no ICC profile", ...)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convcli.errors import ConvError, OutputError
+from convcli.io.formats import FORMATS, Format
+
+if TYPE_CHECKING:
+    from convcli.io.image import Image
+
+_NAMED = {"icc": "ICC profile", "exif": "EXIF", "xmp": "XMP", "dpi": "resolution"}
+_BITS = {"uint8": 8, "uint16": 16}
+_LONGEST = {"JPEG": 65535, "WEBP": 16383, "AVIF": 65536, "GIF": 65535}
+
+
+def encode(  # noqa: PLR0913 - each is a choice of the user's
+    image: Image,
+    format: str,  # noqa: A002 - the word users see
+    *,
+    quality: int = 95,
+    compress: int = 1,
+    lossless: bool = False,
+    name: str = "The picture",
+) -> bytes:
+    """
+    File contents of `image` in `format`, a key of FORMATS.
+
+    `quality` 1 to 100 for JPEG, WebP and AVIF; `compress` 0 to 9 for PNG and TIFF; `lossless` for
+    WebP; `name` begins the messages. OutputError, with the cure, where depth, alpha, size or kind
+    of samples do not fit the format.
+    """
+    row = FORMATS[format]
+    check_fit(image, format, name=name)
+    try:
+        return _encoded(image, row, quality=quality, compress=compress, lossless=lossless)
+    except (ConvError, ImportError, NameError):  # the latter two are ours, not the picture's
+        raise
+    except MemoryError as error:
+        raise OutputError(f"{name} does not fit into memory as {format}.") from error
+    except Exception as error:  # encoders throw anything
+        reason = f"{type(error).__name__}: {error}".rstrip(".: ")
+        raise OutputError(f"{name} can't be written as {format}: {reason}.") from error
+
+
+def _encoded(image: Image, row: Format, *, quality: int, compress: int, lossless: bool) -> bytes:
+    if row.name == "PNG":
+        from convcli.io import png
+
+        return png.encode(image, compress=compress)
+    if row.name == "TIFF":
+        from convcli.io import tiff_write
+
+        return tiff_write.encode(image, compress=compress)
+    if row.name == "NPY":
+        from convcli.io import npy
+
+        return npy.encode(image)
+    if row.name == "CSV":
+        from convcli.io import csv_text
+
+        return csv_text.encode(image)
+    if row.name in {"PGM", "PPM", "PNM", "PAM", "PFM"}:
+        from convcli.io import pnm_write
+
+        return pnm_write.encode(image, row.name)
+    from convcli.io import pillow_write
+
+    return pillow_write.encode(image, row.name, quality=quality, lossless=lossless)
+
+
+def check_fit(image: Image, format: str, *, name: str = "The picture") -> None:  # noqa: A002 - as above
+    """Nothing, or the OutputError that `encode` would raise, before any work is done."""
+    row, dtype = FORMATS[format], image.samples.dtype.name
+    if not row.writable:
+        raise OutputError(f"convcli reads {format} files, but does not write them.", "Write PNG.")
+    if image.layout not in row.layouts:
+        raise _layout_error(image, row, name)
+    if dtype not in row.dtypes:
+        raise _depth_error(dtype, row, name)
+    rows, columns, _ = image.samples.shape
+    if max(rows, columns) > _LONGEST.get(format, max(rows, columns)):
+        raise OutputError(
+            f"{name} is {columns} x {rows} pixels; {format} ends at {_LONGEST[format]} a side.",
+            "Write PNG or TIFF.",
+        )
+
+
+def _layout_error(image: Image, row: Format, name: str) -> OutputError:
+    if image.layout == "numbers":
+        return OutputError(
+            f"{name} holds numbers, not a picture; {row.name} holds pictures.",
+            "Write .npy, .csv or TIFF, or say --depth 8 or 16 to make it a picture.",
+        )
+    colourless = image.layout.removesuffix("+alpha") not in row.layouts
+    if image.alpha and not colourless:
+        return OutputError(
+            f"{name} has alpha; {row.name} holds none.", "Say --alpha drop, or write PNG."
+        )
+    if row.name == "CSV":
+        channels = image.samples.shape[2]
+        return OutputError(f"{name} has {channels} channels; CSV holds one.", "Write .npy.")
+    kinds = " or ".join(sorted(row.layouts))
+    return OutputError(
+        f"{name} is {image.layout}; convcli writes {row.name} of {kinds} only.", "Write PNG."
+    )
+
+
+def _depth_error(dtype: str, row: Format, name: str) -> OutputError:
+    deepest = max((_BITS.get(kind, 0) for kind in row.dtypes), default=0)
+    wide = "Write PNG or TIFF" if dtype == "uint16" else "Write TIFF or .npy"
+    if dtype == "uint16" and deepest:
+        return OutputError(
+            f"{name} has 16 bits per channel; {row.name} holds 8.",
+            f"{wide}, or say --depth 8 to accept the loss.",
+        )
+    held = f"whole numbers of {deepest} bits" if deepest else " or ".join(sorted(row.dtypes))
+    return OutputError(
+        f"{name} has {dtype} samples; {row.name} holds {held}.",
+        f"{wide}, or say --depth {deepest or 'float32'} to convert them.",
+    )
+
+
+def losses(image: Image, format: str) -> tuple[str, ...]:  # noqa: A002 - as above
+    """What writing `image` in `format` leaves behind, as sentences; empty where all is kept."""
+    row, metadata = FORMATS[format], image.metadata
+    lost = [
+        f"{row.name} keeps no {words}"
+        for field, words in _NAMED.items()
+        if getattr(metadata, field) and field not in row.keeps
+    ]
+    texts = sum(kind in {b"tEXt", b"zTXt", b"iTXt"} for kind, _ in metadata.png)
+    if texts and "png" not in row.keeps:
+        lost.append(f"{row.name} keeps no PNG text ({texts} left out)")
+    if row.grey_becomes_rgb and image.layout.startswith("grey"):
+        lost.append(f"{row.name} has no grey: written as three equal channels")
+    return tuple(lost)
