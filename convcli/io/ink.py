@@ -10,8 +10,6 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from PIL import Image as PillowImage
-
     from convcli.io.image import Samples
 
 
@@ -49,11 +47,13 @@ def _by_profile(samples: Samples, icc: bytes) -> Samples | None:
     return None if rgb is None else np.asarray(rgb)
 
 
-def lab_to_rgb(picture: PillowImage.Image) -> Samples:
-    """Pillow's LAB (a and b offset by 128, D50) -> (rows, columns, 3) uint8 in sRGB."""
+def lab_to_rgb(samples: Samples) -> Samples:
+    """(rows, columns, 3) uint8 in D50, a and b signed as TIFF has them -> the same in sRGB."""
     import numpy as np
-    from PIL import ImageCms
+    from PIL import Image, ImageCms
 
+    # Pillow's LAB has a and b offset by 128.
+    picture = Image.fromarray(samples ^ np.array([0, 128, 128], np.uint8), mode="LAB")
     source, target = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
     rgb = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
     if rgb is None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # format: module of Pillow, class in it.
 PLUGINS: dict[str, tuple[str, str]] = {
     "JPEG": ("JpegImagePlugin", "JpegImageFile"),  # CMYK only
-    "TIFF": ("TiffImagePlugin", "TiffImageFile"),  # what tifffile leaves
+    "TIFF": ("TiffImagePlugin", "TiffImageFile"),  # old JPEG and YCbCr only
     "GIF": ("GifImagePlugin", "GifImageFile"),
     "BMP": ("BmpImagePlugin", "BmpImageFile"),
     "WEBP": ("WebPImagePlugin", "WebPImageFile"),
@@ -51,7 +51,7 @@ _LAYOUTS: dict[str, tuple[Layout, str]] = {
     "PA": ("rgb+alpha", "uint8"), "LA": ("grey+alpha", "uint8"), "La": ("grey+alpha", "uint8"),
     "RGB": ("rgb", "uint8"), "RGBX": ("rgb", "uint8"), "RGBA": ("rgb+alpha", "uint8"),
     "RGBa": ("rgb+alpha", "uint8"), "CMYK": ("rgb", "uint8"), "YCbCr": ("rgb", "uint8"),
-    "LAB": ("rgb", "uint8"), "HSV": ("rgb", "uint8"), "I": ("numbers", "int32"),
+    "HSV": ("rgb", "uint8"), "I": ("numbers", "int32"),
     "F": ("grey", "float32"), "I;16": ("grey", "uint16"), "I;16B": ("grey", "uint16"),
     "I;16L": ("grey", "uint16"),
 }  # fmt: skip
@@ -137,7 +137,7 @@ def _decoded(
     layout, _ = _layout(picture, name)
     samples, note = _samples(picture, layout, metadata.icc)
     samples = samples.reshape(picture.height, picture.width, -1)
-    if picture.mode in {"CMYK", "LAB"}:
+    if picture.mode == "CMYK":
         metadata = Metadata(exif=metadata.exif, xmp=metadata.xmp, dpi=metadata.dpi)
     told = (*notes, note) if note else notes
     return settle(samples, layout, metadata, told, orientation=orientation)
@@ -163,10 +163,6 @@ def _samples(picture: Any, layout: Layout, icc: bytes | None) -> tuple[Samples, 
         from convcli.io.ink import cmyk_to_rgb
 
         return cmyk_to_rgb(np.asarray(picture), icc)
-    if mode == "LAB":
-        from convcli.io.ink import lab_to_rgb
-
-        return lab_to_rgb(picture), "LAB converted to sRGB"
     if mode == "1":
         picture = picture.convert("L")
     kinds = {"1": "1-bit decoded to 8-bit", "P": "palette decoded to", "PA": "palette decoded to"}

@@ -29,7 +29,7 @@ DEPTHS = {
 }  # fmt: skip
 _CARRIED = {b"gAMA", b"cHRM", b"sRGB", b"cICP", b"tEXt", b"zTXt", b"iTXt"}
 _XMP_KEY = b"XML:com.adobe.xmp"
-_INFLATED_LIMIT = 1 << 24
+_TEXT_LIMIT, _PROFILE_LIMIT = 1 << 20, 1 << 24  # bytes once inflated
 _INCH = 0.0254  # metres
 
 
@@ -146,7 +146,7 @@ def read_metadata(png: Png, name: str) -> Metadata:
         if chunk[0] in _CARRIED and key != _XMP_KEY and not key.startswith(b"Raw profile type ")
     ]
     return Metadata(
-        icc=_inflate(icc.partition(b"\0")[2][1:], name) if icc else None,
+        icc=_inflate(icc.partition(b"\0")[2][1:], _PROFILE_LIMIT, name) or None if icc else None,
         exif=png.chunk(b"eXIf") or _raw_exif(raw),
         xmp=xmp or None,
         dpi=_dpi(png.chunk(b"pHYs")),
@@ -160,22 +160,23 @@ def _text(kind: bytes, contents: bytes, name: str) -> tuple[bytes, bytes]:
     if kind == b"tEXt":
         return key, rest
     if kind == b"zTXt":
-        return key, _inflate(rest[1:], name)
+        return key, _inflate(rest[1:], _TEXT_LIMIT, name)
     if kind == b"iTXt":
         packed, text = rest[:1] == b"\1", rest[2:].split(b"\0", 2)[-1]
-        return key, _inflate(text, name) if packed else text
+        return key, _inflate(text, _TEXT_LIMIT, name) if packed else text
     return b"", b""
 
 
-def _inflate(packed: bytes, name: str) -> bytes:
+def _inflate(packed: bytes, limit: int, name: str) -> bytes:
+    """Empty where it does not decompress; InputError where it never seems to end."""
     inflate = zlib.decompressobj()
     try:
-        text = inflate.decompress(packed, _INFLATED_LIMIT)
-    except zlib.error as error:
-        raise damaged(name, f"a compressed text or profile in it is broken ({error})") from error
+        text = inflate.decompress(packed, limit)
+    except zlib.error:
+        return b""
     if inflate.unconsumed_tail:
         raise InputError(
-            f"{name} can't be read: a text or profile in it inflates to more than 16 MB.",
+            f"{name} can't be read: a text or profile in it inflates to over {limit >> 20} MB.",
             "That is a decompression bomb; strip the metadata with another tool.",
         )
     return text

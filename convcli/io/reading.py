@@ -73,6 +73,8 @@ def _one_voice(name: str) -> Iterator[None]:
     except MemoryError as error:
         raise InputError(f"{name} does not fit into memory.", "Lower --max-pixels.") from error
     except Exception as error:  # decoders throw anything
+        if type(error).__name__.startswith("DecompressionBomb"):  # Pillow's, not imported here
+            raise InputError(f"{name} is too large: {_reason(error)}.", "It is a bomb.") from error
         raise damaged(name, _reason(error)) from error
 
 

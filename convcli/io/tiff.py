@@ -8,6 +8,7 @@ TIFF -> Image: first page, full depth, by tifffile; by Pillow for the few kinds 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from convcli.io.image import CHANNELS, Header, Image, Layout, Metadata, Samples
 from convcli.io.limits import check_size, damaged
 from convcli.io.orientation import swaps_sides
 from convcli.io.settle import native, settle
+from convcli.io.tiff_directory import check_directory, plain_directory
 from convcli.io.tiff_metadata import read_metadata
 
 if TYPE_CHECKING:
@@ -91,7 +93,9 @@ def _depth(page: TiffPage, name: str) -> str:
     kind = str(page.dtype)
     if kind == "float16":
         return "float32"
-    if page.photometric in {_PALETTE, _LAB} or kind == "bool":
+    if page.photometric == _LAB and kind != "uint8":
+        raise InputError(f"{name}: convcli reads LAB of 8 bits only.", "Convert it to RGB first.")
+    if page.photometric == _PALETTE or kind == "bool":
         return "uint8"
     if kind not in _KINDS:
         raise InputError(f"{name}: convcli reads no TIFF of {kind} samples.", "Convert it first.")
@@ -122,24 +126,30 @@ def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
             notes.append(f"TIFF: first of {len(tif.pages):,} pages taken")
         metadata = read_metadata(page, data)
         turn = _orientation(page)
-        if _for_pillow(page):
-            return _by_pillow(data, name, metadata, notes, turn)
-        _check_segments(page, name, len(data))
+        notes += _check_segments(page, name, len(data))
+        check_directory(data, page, name)
+        if _for_libtiff(page):
+            return _by_pillow(data, page, name, metadata, notes)
         samples = native(_arranged(page, name))
         meaning = _interpreted(samples, page, layout, dtype, metadata.icc, notes)
-    if page.photometric == _CMYK:
-        from dataclasses import replace
-
+    if page.photometric in {_CMYK, _LAB}:
         metadata = replace(metadata, icc=None)
     return settle(meaning, layout, metadata, tuple(notes), orientation=turn)
 
 
-def _by_pillow(data: bytes, name: str, metadata: Metadata, notes: list[str], turn: int) -> Image:
+def _by_pillow(
+    data: bytes, page: TiffPage, name: str, metadata: Metadata, notes: list[str]
+) -> Image:
     from convcli.io.pillow_read import decode_as
 
-    if turn != 1:  # Pillow turns TIFF, and only TIFF, itself
-        notes.append(f"orientation {turn} baked in")
-    return decode_as("TIFF", data, name, metadata, notes=tuple(notes), orientation=1)
+    return decode_as(
+        "TIFF",
+        plain_directory(data, page),
+        name,
+        metadata,
+        notes=tuple(notes),
+        orientation=_orientation(page),
+    )
 
 
 def _check_page(page: TiffPage, name: str, max_pixels: int | None) -> None:
@@ -152,15 +162,20 @@ def _check_page(page: TiffPage, name: str, max_pixels: int | None) -> None:
         raise damaged(name, f"samples of {page.bitspersample} bits are unknown")
 
 
-def _check_segments(page: TiffPage, name: str, size: int) -> None:
-    ends = (o + c for o, c in zip(page.dataoffsets, page.databytecounts, strict=False))
-    if not page.dataoffsets or max(ends, default=0) > size:
+def _check_segments(page: TiffPage, name: str, size: int) -> tuple[str, ...]:
+    """Notes, or InputError where the file is shorter than its samples."""
+    pieces = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+    if not pieces or max(offset + count for offset, count in pieces) > size:
         raise damaged(name, "its samples lie beyond the end of the file")
+    sparse = not all(count for _, count in pieces)
+    if sparse and _for_libtiff(page):
+        raise damaged(name, "some of its samples were never written")
+    return ("samples never written are taken as 0",) if sparse else ()
 
 
-def _for_pillow(page: TiffPage) -> bool:
-    """Kinds that need libtiff: old JPEG, colour-subsampled without JPEG, LAB."""
-    if page.compression == _OLD_JPEG or page.photometric == _LAB:
+def _for_libtiff(page: TiffPage) -> bool:
+    """Kinds that need libtiff: old JPEG, and YCbCr without JPEG, which may be subsampled."""
+    if page.compression == _OLD_JPEG:
         return True
     return page.photometric == _YCBCR and page.compression != _JPEG
 
@@ -208,9 +223,16 @@ def _interpreted(  # noqa: PLR0913, PLR0917 - one step for each thing the header
 def _colour(
     samples: Samples, page: TiffPage, dtype: str, icc: bytes | None, notes: list[str]
 ) -> Samples:
+    import numpy as np
+
     if page.photometric == _PALETTE:
         notes.append("palette decoded to RGB")
-        return _looked_up(samples[..., 0], page.colormap)
+        return _looked_up(samples[..., 0].astype(np.intp), page.colormap)
+    if page.photometric == _LAB:
+        from convcli.io.ink import lab_to_rgb
+
+        notes.append("LAB converted to sRGB")
+        return lab_to_rgb(samples)
     full = _full_range(samples, page, dtype)
     if page.bitspersample not in {8, 16, 32, 64}:
         grey = "grey" if full.shape[2] == 1 else "samples"
