@@ -27,8 +27,8 @@ _PLAIN = frozenset(
 )  # fmt: skip
 
 
-def _entries(data: bytes, start: int) -> Iterator[tuple[int, int, int, int]]:
-    """(tag, bytes of its values, offset of them, offset of the entry)."""
+def entries(data: bytes, start: int) -> Iterator[tuple[int, int, int, int]]:
+    """(tag, bytes of its values, offset of them, offset of the entry) of the one at `start`."""
     order, big, sizes = _shape(data)
     (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, start)
     first, step, inline = (start + 8, 20, 8) if big else (start + 2, 12, 4)
@@ -48,7 +48,7 @@ def _shape(data: bytes) -> tuple[str, bool, dict[int, int]]:
 
 def check_directory(data: bytes, page: TiffPage, name: str) -> None:
     """InputError when a tag of the page lies beyond the end of the file."""
-    for tag, size, place, _ in _entries(data, page.offset):
+    for tag, size, place, _ in entries(data, page.offset):
         if place + size > len(data):
             raise damaged(name, f"the file ends before the value of its tag {tag}")
 
@@ -57,7 +57,7 @@ def plain_directory(data: bytes, page: TiffPage) -> bytes:
     """The same file, its first directory replaced by one of the tags that samples need."""
     order, big, _ = _shape(data)
     step = 20 if big else 12
-    kept = [data[at : at + step] for tag, *_, at in _entries(data, page.offset) if tag in _PLAIN]
+    kept = [data[at : at + step] for tag, *_, at in entries(data, page.offset) if tag in _PLAIN]
     data += b"\0" * (len(data) % 2)  # directories begin on even offsets
     count = struct.pack(order + ("Q" if big else "H"), len(kept))
     last = b"\0" * (8 if big else 4)

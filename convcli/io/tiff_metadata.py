@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tifffile import TiffPage
 
 ICC, XMP, EXIF_IFD, GPS_IFD = 34675, 700, 34665, 34853
-_DESCRIPTIVE = (270, 271, 272, 305, 306, 315, 33432)
+DESCRIPTIVE = (270, 271, 272, 305, 306, 315, 33432)
 _PER_INCH = {2: 1.0, 3: 2.54}
 
 
@@ -44,7 +44,7 @@ def _dpi(page: TiffPage) -> tuple[float, float] | None:
 
 def _exif(page: TiffPage, data: bytes) -> bytes | None:
     """The descriptive tags and the Exif and GPS directories, as a stream of their own."""
-    if not any(code in page.tags for code in (*_DESCRIPTIVE, EXIF_IFD, GPS_IFD)):
+    if not any(code in page.tags for code in (*DESCRIPTIVE, EXIF_IFD, GPS_IFD)):
         return None
     from PIL import Image as PillowImage
 
@@ -54,7 +54,7 @@ def _exif(page: TiffPage, data: bytes) -> bytes | None:
     try:
         with quiet():
             whole.load(data)
-            kept.update({code: whole[code] for code in _DESCRIPTIVE if code in whole})
+            kept.update({code: whole[code] for code in DESCRIPTIVE if code in whole})
             for directory in (EXIF_IFD, GPS_IFD):
                 kept.get_ifd(directory).update(whole.get_ifd(directory))
             return kept.tobytes().removeprefix(b"Exif\0\0")

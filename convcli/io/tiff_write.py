@@ -1,7 +1,7 @@
 """
 Image -> TIFF, deflated in strips or plain, at any depth.
 
-Alpha is written as unassociated; ICC, XMP and resolution as tags.
+Alpha is written as unassociated; ICC, XMP and resolution as tags, EXIF behind the samples.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from convcli.io import tiff_exif
 from convcli.io.tiff_metadata import XMP
 
 if TYPE_CHECKING:
@@ -35,12 +36,13 @@ def encode(image: Image, *, compress: int) -> bytes:
         extrasamples=_extra(image),
         iccprofile=image.metadata.icc,
         extratags=_tags(image),
+        byteorder=tiff_exif.byte_order(image.metadata.exif),
         metadata=None,
         software=False,
         **_resolution(image),
         **options,
     )
-    return stream.getvalue()
+    return tiff_exif.attached(stream.getvalue(), image.metadata.exif)
 
 
 def _extra(image: Image) -> list[str] | None:
@@ -55,6 +57,7 @@ def _resolution(image: Image) -> dict[str, Any]:
     return {"resolution": dpi, "resolutionunit": "inch"} if dpi else {}
 
 
-def _tags(image: Image) -> list[tuple[int, int, int, bytes, bool]]:
-    xmp = image.metadata.xmp
-    return [(XMP, _BYTES, len(xmp), xmp, True)] if xmp else []
+def _tags(image: Image) -> list[tiff_exif.Tag]:
+    xmp, exif = image.metadata.xmp, image.metadata.exif
+    packet: list[tiff_exif.Tag] = [(XMP, _BYTES, len(xmp), xmp, True)] if xmp else []
+    return [*packet, *tiff_exif.tags(exif)]
