@@ -2,11 +2,12 @@
 What becomes of the weighted sums of one output sample, filter by filter.
 
     sums s_f  ->  v_f = scale_f * s_f + bias_f  ->  v = combine(v_1 .. v_F)  ->  activation(v)
+    the finished image  ->  range
 
-The two tables below are the only lists of combiners and activations: kernel files, help texts and
-engines read them. Values are float64 arrays whose first axis, for a combiner, is the filter.
-NumPy is imported by the few functions that need more than an array's own methods, because the
-names are read by commands that never touch a sample.
+The tables below are the only lists of combiners, activations and ranges: kernel files, help texts,
+engines and the last step of a job read them. Values are float64 arrays whose first axis, for a
+combiner, is the filter. NumPy is imported by the few functions that need more than an array's own
+methods, because the names are read by commands that never touch a sample.
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ def _l1(values: Values) -> Values:
 def _max(values: Values) -> Values:
     """max(v_1 .. v_F), the answer of the best matching compass direction."""
     return values.max(axis=0)  # type: ignore[no-any-return]  # ndarray.max is typed Any
+
+
+def _min(values: Values) -> Values:
+    """min(v_1 .. v_F)."""
+    return values.min(axis=0)  # type: ignore[no-any-return]  # ndarray.min is typed Any
 
 
 def _sum(values: Values) -> Values:
@@ -75,6 +81,7 @@ COMBINES: dict[str, Callable[[Values], Values]] = {
     "magnitude": _magnitude,
     "l1": _l1,
     "max": _max,
+    "min": _min,
     "sum": _sum,
     "mean": _mean,
 }
@@ -89,3 +96,16 @@ ACTIVATIONS: dict[str, Callable[[Values], Values]] = {
     "square": lambda values: values * values,
     "threshold": lambda values: (values > 0.0).astype(values.dtype),
 }
+
+RANGES: dict[str, tuple[str, Callable[[Values, float, tuple[float, float]], Values]]] = {
+    "clip": ("cut at black and white", lambda values, *_: values),
+    "abs": ("the size, without the sign", lambda values, *_: abs(values)),
+    "signed": ("half of it around mid-grey", lambda values, full, _: full / 2 + values / 2),
+    "stretch": (
+        "least to black, greatest to white",
+        lambda values, full, span: (values - span[0]) * (full / ((span[1] - span[0]) or 1.0)),
+    ),
+    "wrap": ("modulo, as integers overflow", lambda values, *_: values),
+    "error": ("refuse what does not fit", lambda values, *_: values),
+}
+"""What becomes of values before they are rounded: of (values, full, (least, greatest))."""

@@ -11,7 +11,7 @@ before, and so on down to the file. Tiles, chains and images larger than memory 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -114,7 +114,7 @@ class Filtered:
     stage: Stage
     engine: Engine
     fill: tuple[float, ...]
-    filtered: slice = slice(None)
+    filtered: slice = field(default_factory=lambda: slice(None))
     carry: Stage | None = None
 
     @property

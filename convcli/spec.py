@@ -37,6 +37,39 @@ if TYPE_CHECKING:
 Pair = tuple[int, int]
 Extent = Literal["same", "valid", "full"]
 
+EXTENTS = {
+    "same": "as many samples as the image",
+    "valid": "only where the kernel lies inside",
+    "full": "everywhere the kernel touches",
+}
+
+ALPHAS = {
+    "auto": "premultiply, or keep where the weights add up to 0",
+    "premultiply": "filter colour weighted by alpha, and alpha; divide",
+    "straight": "filter alpha like a colour",
+    "keep": "filter colour weighted by alpha; keep the input's alpha",
+    "drop": "ignore alpha and write none",
+}
+
+CHANNELS = {
+    "each": "every colour channel alone",
+    "sum": "add the channels up first: one grey result, as a CNN layer does",
+    "luma": "filter brightness only: one grey result",
+}
+"""Or letters: R, G, B, RG, GB, RB filter those channels and carry the others along."""
+
+LIGHTS = {
+    "encoded": "filter the stored samples",
+    "linear": "undo the sRGB curve, filter light, redo it",
+}
+
+SCALES = {
+    "none": "the weights as written",
+    "sum": "divided by their sum",
+    "abs": "divided by the sum of their sizes",
+}
+"""Or a number, which multiplies the weights."""
+
 OUTSIDE = -1
 """In an index vector: no sample of the image, but the constant."""
 
@@ -279,7 +312,7 @@ class Pixels:
     What samples mean, settled at the two ends: undone on reading, redone on writing.
 
     `range` None stands for what the kernel files say, else clip. The words are the keys of the
-    tables in `pixels`, which implement them.
+    tables above, and of `pixels.DEPTHS` and `response.RANGES`.
     """
 
     range: str | None = None

@@ -22,7 +22,7 @@ CACHED = 1 << 15
 """Samples of one accumulator: 256 KiB of float64, which stays in a core's second-level cache."""
 
 
-def direct(
+def direct(  # noqa: PLR0913 - the one signature that all engines share
     stage: Stage,
     block: NDArray[Any],
     rows: Index,

@@ -15,7 +15,9 @@ from __future__ import annotations
 from convcli.io.files import check_target, read_bytes, write_bytes
 from convcli.io.formats import FORMATS, holds, output_format
 from convcli.io.image import Header, Image, Layout, Metadata
+from convcli.io.limits import check_size
 from convcli.io.reading import decode, probe
+from convcli.io.settle import settle
 from convcli.io.writing import check_fit, encode, losses
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Layout",
     "Metadata",
     "check_fit",
+    "check_size",
     "check_target",
     "decode",
     "encode",
@@ -33,5 +36,6 @@ __all__ = [
     "output_format",
     "probe",
     "read_bytes",
+    "settle",
     "write_bytes",
 ]

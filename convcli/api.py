@@ -1,0 +1,131 @@
+"""The command's work on a NumPy array: `convcli.apply(array, "sobel", padding="edge")`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convcli.errors import InputError, UsageError
+from convcli.job import Wishes, four_sides, make_job, pair
+from convcli.kernels.kernel import Bias, Kernel, Recipe
+from convcli.kernels.library import find, search_path
+from convcli.plan import AUTO, Limits, make_plan
+from convcli.run import filtered
+from convcli.spec import EXTENTS, Padding, Pixels
+from convcli.treatment import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from convcli.pixels import Layout
+    from convcli.spec import Extent, Pair
+
+    AnyKernel = str | Recipe | Kernel | Sequence[Sequence[float]] | NDArray[Any]
+
+ROW, GREY, COLOUR = 1, 2, 3
+"""Dimensions of an array: one row, a grey image, (row, column, channel)."""
+
+
+def apply(  # noqa: PLR0913 - the options of the command, by their names
+    array: ArrayLike,
+    *kernels: AnyKernel,
+    operation: str | None = None,
+    padding: str | Padding = "reflect",
+    extent: Extent = "same",
+    pad_by: tuple[int, int, int, int] | int | None = None,
+    stride: Pair | int = 1,
+    dilation: Pair | int = 1,
+    anchor: Pair | None = None,
+    scale: float | str | None = None,
+    bias: float | str | None = None,
+    range: str | None = None,  # noqa: A002 - the word of the command
+    depth: str = "keep",
+    channels: str = "each",
+    alpha: str = "auto",
+    linear: bool = False,
+    layout: Layout = "numbers",
+    engine: str = AUTO,
+    jobs: int | None = None,
+    folders: Sequence[Path] = (),
+) -> NDArray[Any]:
+    """
+    array (row, column[, channel]) -> kernel 1 -> kernel 2 ... -> array of the same kind.
+
+    The dtype is kept unless `depth` says otherwise: integers are correctly rounded and clipped,
+    floats stay as they come. A kernel is a name as after `-k` ("gaussian:sigma=2"), a matrix, a
+    Kernel or a Recipe. All other arguments have the names, words and defaults of `convcli apply`.
+    Arrays are plain numbers; `layout` "rgb+alpha" and the like give channels the meaning that
+    `alpha`, `linear` and `channels="luma"` need. The input is never changed.
+
+    Raises UsageError, KernelError or InputError, with the cure in `hint`.
+    """
+    samples = np.asarray(array)
+    block = _block(samples)
+    if extent not in EXTENTS:
+        raise UsageError(f"extent '{extent}' is not known.", f"Known: {', '.join(EXTENTS)}")
+    job = make_job(
+        [recipe(kernel, folders) for kernel in kernels],
+        Wishes(
+            operation=operation,
+            padding=padding if isinstance(padding, Padding) else Padding.parse(padding),
+            extent=extent,
+            pad_by=None if pad_by is None else four_sides(_words(pad_by), "pad_by"),
+            stride=pair(_words(stride), "stride", 1),
+            dilation=pair(_words(dilation), "dilation", 1),
+            anchor=None if anchor is None else pair(_words(anchor), "anchor", 0),
+            scale=None if scale is None else str(scale),
+            bias=None if bias is None else Bias.parse(str(bias)),
+            pixels=Pixels(range, depth, channels, alpha, "linear" if linear else "encoded"),
+        ),
+    )
+    kind = Kind(block.dtype.name, layout, block.shape[2])
+    shape = (block.shape[0], block.shape[1], block.shape[2])
+    target = "numbers" if layout == "numbers" else "picture"
+    plan = make_plan(job, kind, shape, target, Limits(engine, jobs))
+    out, _ = filtered(block, plan)
+    return _shaped(out, samples.ndim)
+
+
+def recipe(kernel: AnyKernel, folders: Sequence[Path] = ()) -> Recipe:
+    """A recipe from a name, a matrix or a kernel; KernelError where it is none."""
+    if isinstance(kernel, Recipe):
+        return kernel
+    if isinstance(kernel, str):
+        return find(kernel, search_path(folders))
+    if not isinstance(kernel, Kernel):
+        rows = np.atleast_2d(np.asarray(kernel, dtype=np.float64)).tolist()
+        kernel = Kernel(tuple(tuple(row) for row in rows))
+    return Recipe(kernel.name or "matrix", (kernel,), origin="inline")
+
+
+def _block(samples: NDArray[Any]) -> NDArray[Any]:
+    """One row, grey or channels as (row, column, channel), in native byte order."""
+    if samples.dtype.kind not in "buif" or samples.dtype.itemsize > np.dtype(np.float64).itemsize:
+        raise InputError(
+            f"An array of {samples.dtype.name} cannot be filtered.",
+            "Use integers or floats of up to 64 bits.",
+        )
+    if not ROW <= samples.ndim <= COLOUR or not samples.size:
+        raise InputError(
+            f"An array of shape {samples.shape} is not an image.",
+            "Use (columns), (rows, columns) or (rows, columns, channels), none of them 0.",
+        )
+    native = samples.astype(samples.dtype.newbyteorder("="), copy=False)
+    return native.reshape(
+        {ROW: (1, -1, 1), GREY: (*samples.shape, 1)}.get(samples.ndim, native.shape)
+    )
+
+
+def _shaped(out: NDArray[Any], ndim: int) -> NDArray[Any]:
+    """As many dimensions as came in, if the result still fits them."""
+    if ndim <= GREY and out.shape[2] == 1:
+        out = out[..., 0]
+    return out[0] if ndim == ROW and out.ndim == GREY and len(out) == 1 else out
+
+
+def _words(value: Sequence[int] | int) -> str:
+    return str(value) if isinstance(value, int) else ",".join(map(str, value))

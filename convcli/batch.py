@@ -1,0 +1,126 @@
+"""
+Inputs to outputs: every target is known, and refused if need be, before any work begins.
+
+    one input, OUT a file           ->  OUT
+    one input, OUT a folder         ->  OUT/name
+    several inputs, OUT a folder    ->  OUT/name for each; two of one name are refused
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convcli import io
+from convcli.errors import ALL_FAILED, SOME_FAILED, ConvError, OutputError, UsageError
+from convcli.report import Item
+from convcli.run import Writing, process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from convcli.plan import Limits
+    from convcli.spec import Job
+
+STANDARD = "-"
+
+Pair = tuple[str, str]
+
+
+def pairs(inputs: Sequence[str], out: str, *, overwrite: bool = False) -> list[Pair]:
+    """
+    (source, target) for every input, in order.
+
+    Raises OutputError for a target that may not be written, or that two inputs share; UsageError
+    for several inputs into one file, and for standard input into a folder.
+    """
+    folder = out != STANDARD and (out.endswith(("/", os.sep)) or Path(out).is_dir())
+    if len(inputs) > 1 and not folder:
+        raise _not_a_folder(inputs, out)
+    found = [(source, _inside(out, source) if folder else out) for source in inputs]
+    _check_shared(found)
+    for source, target in found:
+        _check_same(source, target)
+        io.check_target(target, overwrite=overwrite)
+    return found
+
+
+def _not_a_folder(inputs: Sequence[str], out: str) -> ConvError:
+    if out == STANDARD or Path(out).suffix:
+        return UsageError(
+            f"{len(inputs)} images cannot be written to one file, '{out}'.",
+            "Give a folder: -o results/",
+        )
+    return OutputError(
+        f"'{out}' is not a folder, and {len(inputs)} images are to go there.",
+        f"Make it first: mkdir {out}",
+    )
+
+
+def _inside(folder: str, source: str) -> str:
+    if source == STANDARD:
+        raise UsageError(
+            "An image from standard input has no name to take into a folder.",
+            "Name the output file: -o result.png",
+        )
+    return str(Path(folder) / Path(source).name)
+
+
+def _check_shared(found: Sequence[Pair]) -> None:
+    """Names that differ in case only are one file on many disks."""
+    taken: dict[str, str] = {}
+    for source, target in found:
+        other = taken.setdefault(target.casefold(), source)
+        if other != source:
+            raise OutputError(
+                f"Two inputs would be written to {target}:\n    {other}\n    {source}",
+                "Give them different names, or write them to different folders.",
+            )
+        if sum(pair == (source, target) for pair in found) > 1:
+            raise UsageError(f"{source} is given twice.", "Name every input once.")
+
+
+def _check_same(source: str, target: str) -> None:
+    if STANDARD in {source, target} or not (Path(source).exists() and Path(target).exists()):
+        return
+    if Path(source).samefile(target):
+        raise OutputError(
+            f"{target} is the input itself; it would be lost.", "Name another output: -o result.png"
+        )
+
+
+def run_all(
+    found: Sequence[Pair], job: Job, limits: Limits, writing: Writing, done: Callable[[Item], None]
+) -> list[Item]:
+    """Every image in order; one that fails becomes an item with its error, and the rest go on."""
+    items = []
+    for source, target in found:
+        item = _attempt(source, target, job, limits, writing)
+        done(item)
+        items.append(item)
+    return items
+
+
+def _attempt(source: str, target: str, job: Job, limits: Limits, writing: Writing) -> Item:
+    try:
+        return process(source, target, job, limits, writing)
+    except ConvError as error:
+        return Item(
+            input=source,
+            kernel="+".join(stage.name for stage in job.stages),
+            status="failed",
+            error=error.message,
+            hint=error.hint,
+            code=error.exit_code,
+        )
+
+
+def exit_code(items: Sequence[Item]) -> int:
+    """0; the failure's own code for a single image; 7 for some failed, 8 for all."""
+    failed = [item for item in items if item.status != "ok"]
+    if len(items) == 1:
+        return items[0].code
+    if not failed:
+        return 0
+    return ALL_FAILED if len(failed) == len(items) else SOME_FAILED

@@ -1,0 +1,192 @@
+"""
+Recipes and wishes to a job: where convolve or correlate, scale and anchor are settled, once.
+
+    convolve    y[i] = sum over t of  w[t] * x[i - t + a]      the kernel is turned by 180 degrees
+    correlate   y[i] = sum over t of  w[t] * x[i + t - a]      the kernel is laid on as written
+
+A stage holds taps in correlation order, so convolution turns the matrix and maps the anchor
+a -> k-1-a. Kernels of one recipe that differ in size are laid on each other by their anchors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convcli.errors import KernelError, UsageError
+from convcli.spec import SCALES, Extent, Job, Padding, Pair, Pixels, Stage
+from convcli.treatment import check_sums
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from convcli.kernels.kernel import Bias, Kernel, Recipe
+
+    Values = NDArray[np.float64]
+
+LARGEST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a caller may say beside the kernels; None leaves it to the kernel file."""
+
+    operation: str | None = None
+    padding: Padding = field(default_factory=Padding)
+    extent: Extent = "same"
+    pad_by: tuple[int, int, int, int] | None = None
+    stride: Pair = (1, 1)
+    dilation: Pair = (1, 1)
+    anchor: Pair | None = None
+    scale: str | None = None
+    bias: Bias | None = None
+    pixels: Pixels = field(default_factory=Pixels)
+
+
+def make_job(recipes: Sequence[Recipe], wishes: Wishes) -> Job:
+    """
+    One stage per recipe, in order; bias and range of the wishes stand for the end of the chain.
+
+    Raises KernelError for a scale or padding that divides by 0, UsageError for no recipe at all.
+    """
+    if not recipes:
+        raise UsageError("No kernel is given.", "Name one: -k blur, or write it: -m '0 -1 0; ...'")
+    last = len(recipes) - 1
+    stages = tuple(
+        _stage(recipe, wishes, recipe.bias if wishes.bias is None or number < last else wishes.bias)
+        for number, recipe in enumerate(recipes)
+    )
+    stated = [recipe.range for recipe in recipes if recipe.range]
+    pixels = wishes.pixels
+    if pixels.range is None and stated:
+        pixels = Pixels(stated[-1], pixels.depth, pixels.channels, pixels.alpha, pixels.light)
+    job = Job(stages, pixels, tuple(operation(recipe, wishes) for recipe in recipes))
+    check_sums(job)
+    return job
+
+
+def operation(recipe: Recipe, wishes: Wishes) -> str:
+    """The command line wins, then the kernel file; else it is a true convolution."""
+    return wishes.operation or recipe.operation or "convolve"
+
+
+def _stage(recipe: Recipe, wishes: Wishes, bias: Bias) -> Stage:
+    turn = operation(recipe, wishes) == "convolve"
+    laid = [_laid(kernel, wishes.anchor, recipe.name) for kernel in recipe.kernels]
+    bank, anchor = _bank([_turned(*taps) if turn else taps for taps in laid])
+    return Stage(
+        bank=bank,
+        anchor=anchor,
+        scale=tuple(rescaled(kernel, wishes.scale, recipe.name) for kernel in recipe.kernels),
+        bias=(0.0,) * len(recipe.kernels),
+        combine=recipe.combine,
+        activation=recipe.activation,
+        padding=wishes.padding,
+        extent=wishes.extent,
+        pad_by=wishes.pad_by,
+        stride=wishes.stride,
+        dilation=wishes.dilation,
+        offset=bias.value,
+        offset_share=bias.share,
+        name=recipe.label,
+    )
+
+
+def _laid(kernel: Kernel, anchor: Pair | None, name: str) -> tuple[Values, Pair]:
+    """The matrix as written, and its anchor; KernelError for one that lies outside."""
+    row, column = anchor or kernel.center
+    if row >= kernel.rows or column >= kernel.columns:
+        raise KernelError(
+            f"anchor {row},{column} lies outside the {kernel.rows}x{kernel.columns} kernel"
+            f" '{name}'.",
+            f"Rows go from 0 to {kernel.rows - 1}, columns from 0 to {kernel.columns - 1}.",
+        )
+    return np.array(kernel.matrix, dtype=np.float64), (row, column)
+
+
+def _turned(matrix: Values, anchor: Pair) -> tuple[Values, Pair]:
+    rows, columns = matrix.shape
+    return matrix[::-1, ::-1], (rows - 1 - anchor[0], columns - 1 - anchor[1])
+
+
+def _bank(laid: Sequence[tuple[Values, Pair]]) -> tuple[Values, Pair]:
+    """All matrices in one bank (filter, 1, row, column), their anchors on one cell."""
+    top, left = (max(anchor[axis] for _, anchor in laid) for axis in (0, 1))
+    below, right = (
+        max(matrix.shape[axis] - anchor[axis] for matrix, anchor in laid) for axis in (0, 1)
+    )
+    bank = np.zeros((len(laid), 1, top + below, left + right))
+    for cells, (matrix, (row, column)) in zip(bank[:, 0], laid, strict=True):
+        first_row, first_column = top - row, left - column
+        rows, columns = matrix.shape
+        cells[first_row : first_row + rows, first_column : first_column + columns] = matrix
+    return bank, (top, left)
+
+
+def rescaled(kernel: Kernel, wish: str | None, name: str) -> float:
+    """The factor of the matrix: the kernel's own, or what `--scale` makes of it."""
+    if wish is None:
+        return kernel.scale
+    if wish == "none":
+        return 1.0
+    if wish not in SCALES:
+        return kernel.scale * number(wish, "--scale")
+    divisor = kernel.sum if wish == "sum" else kernel.absolute
+    if abs(divisor) <= 1e-9 * kernel.absolute:
+        raise KernelError(
+            f"Can't scale by the sum: the numbers of '{name}' add up to 0.",
+            f"Leave --scale out, or use --scale abs (divides by {kernel.absolute:g}).",
+        )
+    return kernel.scale / divisor
+
+
+# --- words to numbers ---------------------------------------------------------------------------
+
+
+def number(text: str, option: str) -> float:
+    """`2`, `-0.5`, `1e-3`, `1/9`. UsageError, naming the option, for anything else."""
+    try:
+        value = float(Fraction(text)) if "/" in text else float(text)
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"{option} {text}: not a number.", "Write 2, 0.5 or 1/9.") from None
+    if value - value != 0.0:
+        raise UsageError(f"{option} {text}: not a finite number.", "Write 2, 0.5 or 1/9.")
+    return value
+
+
+def pair(text: str, option: str, least: int) -> Pair:
+    """`2` for both axes, `2,3` or `2x3` for rows and columns; at least `least` each."""
+    values = _integers(text.replace("x", ","), option, "2 or 1,2 (rows,columns)")
+    if len(values) not in {1, 2} or min(values) < least or max(values) > LARGEST:
+        raise UsageError(
+            f"{option} {text}: not possible.",
+            f"Give one number for both axes or two as rows,columns; from {least} to {LARGEST}.",
+        )
+    return values[0], values[-1]
+
+
+def four_sides(text: str, option: str) -> tuple[int, int, int, int]:
+    """`1,2,3,4` as top, right, bottom, left; one number stands for all sides."""
+    values = _integers(text, option, "TOP,RIGHT,BOTTOM,LEFT")
+    values *= 4 if len(values) == 1 else 1
+    if len(values) != len(("top", "right", "bottom", "left")) or min(values) < 0:
+        raise UsageError(
+            f"{option} {text}: not possible.",
+            "Give TOP,RIGHT,BOTTOM,LEFT as pixel counts from 0, or one for all sides.",
+        )
+    if max(values) > LARGEST:
+        raise UsageError(f"{option} {text}: more than {LARGEST} pixels.", "Give less.")
+    top, right, bottom, left = values
+    return top, right, bottom, left
+
+
+def _integers(text: str, option: str, form: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"{option} {text}: not whole numbers.", f"Write {form}.") from None

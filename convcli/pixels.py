@@ -1,0 +1,161 @@
+"""
+What a sample can be, and how a finished value becomes one.
+
+Every sample is rounded once, at the very end, by one law: floor(v + 0.5 + 2**-20), then clipped:
+nearest, ties upwards, and a tie is anything within a millionth of a level, so that no engine's
+float64 noise (about 1e-11) can decide. The law holds while sum|w| * max|x| stays below 2**31.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from convcli.errors import InputError, OutputError
+from convcli.response import RANGES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Values = NDArray[np.float64]
+    Block = NDArray[Any]
+
+Target = Literal["picture", "numbers"]
+Layout = Literal["grey", "grey+alpha", "rgb", "rgb+alpha", "numbers"]
+
+TIE = 0.5 + 2.0**-20
+LIMIT = 2.0**31
+"""The law of rounding holds while sum|w| * max|x| stays below this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The values a sample can take: `low`..`high`, and `full`, which stands for white, if any."""
+
+    dtype: str
+    low: float
+    high: float
+    full: float | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether samples are integers, and so are rounded and clipped."""
+        return self.high != float("inf")
+
+    @classmethod
+    def of(cls, dtype: str, target: Target) -> Scale:
+        """
+        8-bit 0..255, 16-bit 0..65535, float pictures 0..1 without limits.
+
+        Plain numbers are limited by their dtype only; signed and float ones have no white.
+        """
+        import numpy as np
+
+        kind = np.dtype(dtype)
+        if kind.kind == "f":
+            return cls(dtype, -float("inf"), float("inf"), 1.0 if target == "picture" else None)
+        if kind.kind == "b":
+            return cls(dtype, 0.0, 1.0, 1.0)
+        info = np.iinfo(kind)
+        return cls(dtype, info.min, info.max, info.max if kind.kind == "u" else None)
+
+
+DEPTHS: dict[str, Callable[[str], str]] = {
+    "keep": lambda dtype: dtype,
+    "8": lambda _: "uint8",
+    "16": lambda _: "uint16",
+    "float": lambda dtype: dtype if dtype.startswith("float") else _float_for(dtype),
+}
+"""The dtype of the output, for the dtype of the input."""
+
+
+def _float_for(dtype: str) -> str:
+    return "float32" if dtype in {"uint8", "uint16", "int8", "int16", "bool"} else "float64"
+
+
+@dataclass(slots=True)
+class Clipped:
+    """How many of the `total` colour samples were cut, below and above."""
+
+    below: int = 0
+    above: int = 0
+    total: int = 0
+
+    def add(self, other: Clipped) -> None:
+        """Count another tile."""
+        self.below += other.below
+        self.above += other.above
+        self.total += other.total
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """
+    The last step of every job: float64 values to the samples of the output.
+
+        v -> (v + offset) * unit -> range -> floor(v + 0.5 + 2**-20) -> clip
+
+    `unit` is the ratio of the two full ranges (1 if either has none). Channels from `colours` on
+    are alpha: converted, rounded and clipped, but neither offset nor ranged.
+    """
+
+    scale: Scale
+    range: str
+    colours: int
+    offset: float = 0.0
+    unit: float = 1.0
+
+    @property
+    def needs_span(self) -> bool:
+        """Whether the least and greatest value of the whole image must be known first."""
+        return self.range == "stretch"
+
+    def colour(self, values: Values) -> Values:
+        """The colour channels in units of the output, before their range is settled."""
+        return (values[..., : self.colours] + self.offset) * self.unit
+
+    def __call__(self, values: Values, span: tuple[float, float]) -> tuple[Block, Clipped]:
+        """Samples (row, column, channel) of the output's dtype, and what was cut."""
+        import numpy as np
+
+        _, ranged = RANGES[self.range]
+        colour = ranged(self.colour(values), self.scale.full or 1.0, span)
+        alpha = values[..., self.colours :] * self.unit
+        if not self.scale.whole:
+            whole = np.concatenate([colour, alpha.clip(0.0, self.scale.full)], axis=2)
+            return whole.astype(self.scale.dtype), Clipped(total=colour.size)
+        colour, clipped = self._rounded(colour)
+        alpha = _nearest(alpha).clip(self.scale.low, self.scale.high)
+        return np.concatenate([colour, alpha], axis=2).astype(self.scale.dtype), clipped
+
+    def _rounded(self, colour: Values) -> tuple[Values, Clipped]:
+        levels = _nearest(colour)
+        if not (levels - levels == 0).all():
+            raise InputError(
+                "The result holds NaN or infinity, which no integer sample can.",
+                "Write floats: --depth float, to .npy or .tif.",
+            )
+        low, high = self.scale.low, self.scale.high
+        if self.range == "wrap":
+            return (levels - low) % (high - low + 1) + low, Clipped(total=levels.size)
+        clipped = Clipped(int((levels < low).sum()), int((levels > high).sum()), levels.size)
+        if self.range == "error" and clipped.below + clipped.above:
+            raise OutputError(
+                f"{_share(clipped.below + clipped.above, levels.size)} of the samples fall outside"
+                f" {low:.0f}..{high:.0f}, and --range error forbids to cut them.",
+                "Leave --range out to cut them, or keep them with --depth float.",
+            )
+        return levels.clip(low, high), clipped
+
+
+def _nearest(values: Values) -> Values:
+    import numpy as np
+
+    return np.floor(values + TIE)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.2g} %"

@@ -1,0 +1,174 @@
+"""
+What is decided before a sample is read: engine, tile, workers, memory, and the reasons in words.
+
+A plan is made from shapes, taps and limits only; `convcli plan` prints it, the run obeys it, the
+report quotes it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convcli.engines import WHY, engine
+from convcli.errors import InputError, UsageError
+from convcli.treatment import Kind, Treatment, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convcli.pixels import Target
+    from convcli.source import Engine, Shape
+    from convcli.spec import Job, Stage
+
+AUTO = "auto"
+ENGINES = (AUTO, *WHY)
+
+TILE = 512
+"""Side of a tile: halo and calls weigh little, and two threads find work in a small photograph."""
+
+FLOAT64 = 8
+SHARE = 0.5
+"""Share of the machine's memory that a job may take unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a job may use: an engine by name or `auto`, threads, bytes, pixels."""
+
+    engine: str = AUTO
+    jobs: int | None = None
+    memory: int | None = None
+    max_pixels: int | None = 500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """One stage: its output (rows, columns, channels), the engine and why, the work."""
+
+    name: str
+    shape: Shape
+    engine: str
+    reason: str
+    multiplies: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done to one image. `memory` is the estimated peak, in bytes."""
+
+    treatment: Treatment
+    shape: Shape
+    stages: tuple[StagePlan, ...]
+    tile: int
+    workers: int
+    memory: int
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """The function of each stage."""
+        return tuple(engine(stage.engine) for stage in self.stages)
+
+    @property
+    def multiplies(self) -> int:
+        """Multiplications of the whole job."""
+        return sum(stage.multiplies for stage in self.stages)
+
+
+def make_plan(job: Job, kind: Kind, shape: Shape, target: Target, limits: Limits) -> Plan:
+    """
+    Settle the job for one image of (rows, columns, channels).
+
+    Raises UsageError for an engine that cannot serve, KernelError where the kernel does not fit,
+    InputError where `limits.memory` is too small.
+    """
+    treatment = settle(job, kind, target)
+    stages = tuple(_stages(treatment, shape, limits.engine))
+    rows, columns, _ = stages[-1].shape
+    channels = treatment.finish.colours + treatment.layout.endswith("+alpha")
+    out = (rows, columns, channels)
+    tiles = -(-rows // TILE) * -(-columns // TILE)
+    workers = min(limits.jobs or cores(), tiles)
+    memory = _memory(treatment, shape, out, workers)
+    _check_memory(memory, limits, shape)
+    return Plan(treatment, out, stages, TILE, workers, memory)
+
+
+def _stages(treatment: Treatment, shape: Shape, wish: str) -> Iterator[StagePlan]:
+    rows, columns, _ = shape
+    colours = treatment.colours
+    for stage in treatment.stages:
+        rows, columns, colours = stage.shape((rows, columns, colours))
+        name, reason = _choice(stage, wish)
+        channels = colours * (stage.bank.shape[0] if stage.combine else 1)
+        multiplies = rows * columns * channels * _taps(stage)
+        yield StagePlan(stage.name, (rows, columns, colours), name, reason, multiplies)
+
+
+def _taps(stage: Stage) -> int:
+    """Taps per output sample of one filter, zeros left out; the mean where filters differ."""
+    filters: int = stage.bank.shape[0]
+    return -(-int(np.count_nonzero(stage.bank)) // filters)
+
+
+def _choice(stage: Stage, wish: str) -> tuple[str, str]:
+    """The engine and the reason in words."""
+    if wish not in ENGINES:
+        raise UsageError(f"--engine {wish}: no such engine.", f"Known: {', '.join(ENGINES)}")
+    rows, columns = stage.taps
+    zeros = rows * columns - _taps(stage)
+    skipped = f", {zeros} zeros skipped" * (zeros > 0)
+    asked = "asked for: " * (wish != AUTO)
+    return "direct", f"{asked}{rows}x{columns}, {_taps(stage)} taps a sample{skipped}"
+
+
+def cores() -> int:
+    """Processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory(treatment: Treatment, shape: Shape, out: Shape, workers: int) -> int:
+    """Samples in and out, twice for what codecs hold beside them, and every worker's tiles."""
+    held = _bytes(shape, treatment.kind.dtype) + _bytes(out, treatment.finish.scale.dtype)
+    scratch = 0
+    for stage in treatment.stages:
+        sides = [TILE * stage.stride[axis] + stage.reach(axis) for axis in (0, 1)]
+        window = min(sides[0], shape[0] + sides[0]) * min(sides[1], shape[1] + sides[1])
+        scratch += 2 * window * (shape[2] + stage.bank.shape[0]) * FLOAT64
+    return 2 * held + workers * scratch
+
+
+def _bytes(shape: Shape, dtype: str) -> int:
+    rows, columns, channels = shape
+    return rows * columns * channels * np.dtype(dtype).itemsize
+
+
+def _check_memory(memory: int, limits: Limits, shape: Shape) -> None:
+    allowed = limits.memory or _available()
+    if allowed is not None and memory > allowed:
+        raise InputError(
+            f"{shape[1]} x {shape[0]} pixels need about {_words(memory)},"
+            f" more than the {_words(allowed)} allowed.",
+            f"Allow more with --memory {_words(-(-memory * 11 // 10)).replace(' ', '')},"
+            " use fewer --jobs, or cut the image.",
+        )
+
+
+def _available() -> int | None:
+    """Half of the machine's memory, where it can be asked for."""
+    try:
+        return int(SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _words(size: int) -> str:
+    for unit, factor in (("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} B"

@@ -1,0 +1,260 @@
+"""
+What happened, as data: one Item per image, one list of columns for every form of report.
+
+    table (rich, in `render`)   .json   .jsonl   .csv   .md      all iterate COLUMNS
+
+Times are seconds, sizes pixels or bytes, shares 0..1. Columns are only ever added; the number in
+SCHEMA changes when one is taken away.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SCHEMA = "convcli.report/1"
+
+PHASES = ("read", "decode", "plan", "filter", "encode", "write")
+
+
+class Clock:
+    """Wall-clock seconds by phase, and from the clock's making to now."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(PHASES, 0.0)
+        self._start = time.perf_counter()
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Add the time spent inside to a phase, also when it fails."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.perf_counter() - start
+
+    @property
+    def wall(self) -> float:
+        """Seconds since the clock was made."""
+        return time.perf_counter() - self._start
+
+
+@dataclass(slots=True)
+class Item:
+    """One image: what went in, what was decided, what came out, how long it took."""
+
+    input: str
+    output: str = ""
+    kernel: str = ""
+    status: str = "ok"
+    error: str = ""
+    hint: str = ""
+    code: int = 0
+    operation: str = ""
+    padding: str = ""
+    extent: str = ""
+    stride: str = ""
+    dilation: str = ""
+    width: int = 0
+    height: int = 0
+    channels: int = 0
+    dtype: str = ""
+    out_width: int = 0
+    out_height: int = 0
+    out_channels: int = 0
+    out_dtype: str = ""
+    range: str = ""
+    alpha: str = ""
+    light: str = ""
+    engine: str = ""
+    reason: str = ""
+    workers: int = 0
+    clipped_below: float = 0.0
+    clipped_above: float = 0.0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
+    wall: float = 0.0
+    memory_peak: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def megapixels(self) -> float:
+        """Millions of pixels read."""
+        return self.width * self.height / 1e6
+
+    @property
+    def speed(self) -> float:
+        """Megapixels read per second of wall time."""
+        return self.megapixels / self.wall if self.wall else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One fact of every item: its name in files, its title in tables, its unit and meaning."""
+
+    name: str
+    title: str
+    unit: str
+    about: str
+    value: Callable[[Item], Any]
+
+
+def _plain(name: str, title: str, about: str, unit: str = "") -> Column:
+    return Column(name, title, unit, about, lambda item: getattr(item, name))
+
+
+def _phase(name: str, about: str) -> Column:
+    return Column(f"{name}_seconds", name, "s", about, lambda item: item.seconds[name])
+
+
+COLUMNS: tuple[Column, ...] = (
+    _plain("input", "input", "file that was read; - is standard input"),
+    _plain("output", "output", "file that was written; - is standard output"),
+    _plain("kernel", "kernel", "kernels in order, joined by +, with their parameters"),
+    _plain("status", "status", "ok or failed"),
+    _plain("error", "error", "what went wrong, empty if nothing did"),
+    _plain("hint", "hint", "what to do about the error"),
+    _plain("code", "code", "exit code that this image alone would end with"),
+    _plain("operation", "operation", "convolve (flipped) or correlate, per kernel"),
+    _plain("padding", "padding", "how the image went on beyond its edges"),
+    _plain("extent", "extent", "same, valid, full, or the pixels padded by"),
+    _plain("stride", "stride", "rows,columns from one output to the next"),
+    _plain("dilation", "dilation", "rows,columns from one tap to the next"),
+    _plain("width", "width", "of the input, upright", "px"),
+    _plain("height", "height", "of the input, upright", "px"),
+    _plain("channels", "channels", "of the input, with alpha"),
+    _plain("dtype", "samples", "type of the input's samples"),
+    _plain("out_width", "out width", "of the output", "px"),
+    _plain("out_height", "out height", "of the output", "px"),
+    _plain("out_channels", "out channels", "of the output, with alpha"),
+    _plain("out_dtype", "out samples", "type of the output's samples"),
+    _plain("range", "range", "how values were brought into the range of the samples"),
+    _plain("alpha", "alpha", "what was done to alpha: none, premultiply, keep, straight ..."),
+    _plain("light", "light", "encoded (stored samples) or linear"),
+    _plain("engine", "engine", "engine of each stage, joined by +"),
+    _plain("reason", "reason", "why that engine"),
+    _plain("workers", "workers", "threads that filtered"),
+    _plain("clipped_below", "cut below", "share of colour samples below the least, cut", "share"),
+    _plain("clipped_above", "cut above", "share of colour samples above the most, cut", "share"),
+    _plain("bytes_in", "bytes in", "size of the input file", "B"),
+    _plain("bytes_out", "bytes out", "size of the output file", "B"),
+    _phase("read", "reading the file"),
+    _phase("decode", "decoding to samples"),
+    _phase("plan", "reading the header and deciding"),
+    _phase("filter", "filtering, rounding included"),
+    _phase("encode", "encoding"),
+    _phase("write", "writing the file"),
+    _plain("wall", "wall", "the whole image, start to end", "s"),
+    Column("megapixels", "Mpx", "Mpx", "pixels read, in millions", lambda item: item.megapixels),
+    Column(
+        "megapixels_per_second",
+        "Mpx/s",
+        "Mpx/s",
+        "pixels read per second of wall time",
+        lambda item: item.speed,
+    ),
+    _plain("memory_peak", "peak memory", "greatest resident size of the process so far", "B"),
+    _plain("notes", "notes", "what was changed or left out on the way, as sentences"),
+)
+
+
+def row(item: Item) -> dict[str, Any]:
+    """One item by column name; tuples become lists, as JSON has them."""
+    values = {column.name: column.value(item) for column in COLUMNS}
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+
+
+@dataclass(slots=True)
+class Report:
+    """A run: the command, when it began, what it ran with, and its items in order."""
+
+    command: tuple[str, ...] = ()
+    version: str = ""
+    started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    items: list[Item] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
+
+    def head(self) -> dict[str, Any]:
+        """What is true of the whole run."""
+        return {"command": list(self.command), "convcli": self.version, "started": self.started}
+
+    def summary(self) -> dict[str, Any]:
+        """Counts, megapixels and seconds over all items."""
+        done = [item for item in self.items if item.status == "ok"]
+        pixels, wall = sum(item.megapixels for item in done), self.clock.wall
+        return {
+            "ok": len(done),
+            "failed": len(self.items) - len(done),
+            "wall": wall,
+            "megapixels": pixels,
+            "megapixels_per_second": pixels / wall if wall else 0.0,
+            **{f"{p}_seconds": sum(item.seconds[p] for item in self.items) for p in PHASES},
+        }
+
+    def text(self, form: str) -> str:
+        """The report in one of FORMS."""
+        return FORMS[form](self)
+
+
+def _json(report: Report) -> str:
+    whole = {
+        "schema": SCHEMA,
+        "run": report.head(),
+        "items": [row(item) for item in report.items],
+        "summary": report.summary(),
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+def _jsonl(report: Report) -> str:
+    lines = [
+        {"type": "run", "schema": SCHEMA, **report.head()},
+        *({"type": "item", **row(item)} for item in report.items),
+        {"type": "summary", **report.summary()},
+    ]
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+
+
+def _csv(report: Report) -> str:
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(column.name for column in COLUMNS)
+    for item in report.items:
+        values = row(item).values()
+        writer.writerow(" | ".join(v) if isinstance(v, list) else v for v in values)
+    return table.getvalue()
+
+
+def _markdown(report: Report) -> str:
+    titles = [column.name for column in COLUMNS]
+    lines = ["| " + " | ".join(titles) + " |", "|" + " --- |" * len(titles)]
+    lines += ["| " + " | ".join(_cells(item)) + " |" for item in report.items]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(item: Item) -> Iterator[str]:
+    for value in row(item).values():
+        if isinstance(value, float):
+            yield f"{value:.6g}"
+        else:
+            words = "; ".join(value) if isinstance(value, list) else str(value)
+            yield words.replace("|", "\\|").replace("\n", " ")
+
+
+FORMS: dict[str, Callable[[Report], str]] = {
+    "json": _json,
+    "jsonl": _jsonl,
+    "csv": _csv,
+    "md": _markdown,
+}
+"""Forms of a report file, by suffix."""
