@@ -32,12 +32,16 @@ def byte_order(exif: bytes | None) -> Literal["<", ">"]:
 
 
 def tags(exif: bytes | None) -> Iterator[Tag]:
-    """Tags for `tifffile.imwrite(extratags=)`, the directories still pointing nowhere."""
+    """
+    Tags for `tifffile.imwrite(extratags=)`, the directories still pointing nowhere.
+
+    tifffile declines to write 34665 and 34853, so their places are held by the numbers before.
+    """
     for tag, size, place, _ in _first(exif):
         if tag in DESCRIPTIVE and exif:
             yield tag, _ASCII, size, exif[place : place + size], True
         elif tag in {EXIF_IFD, GPS_IFD}:
-            yield tag, _LONG, 1, 0, True
+            yield tag - 1, _LONG, 1, 0, True
 
 
 def attached(tiff: bytes, exif: bytes | None) -> bytes:
@@ -48,9 +52,11 @@ def attached(tiff: bytes, exif: bytes | None) -> bytes:
     whole, base = bytearray(tiff + b"\0" * (len(tiff) % 2)), len(tiff) + len(tiff) % 2
     whole += exif
     order = byte_order(exif) + "I"
-    for tag, _, place, _ in list(_first(tiff)):
+    for holder, _, place, at in _first(tiff):
+        tag = holder + 1
         if tag in found:
             (start,) = struct.unpack_from(order, exif, found[tag])
+            struct.pack_into(order[0] + "H", whole, at, tag)
             struct.pack_into(order, whole, place, base + start)
             _move(whole, exif, start, base)
     return bytes(whole)

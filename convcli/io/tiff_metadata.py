@@ -56,7 +56,8 @@ def _exif(page: TiffPage, data: bytes) -> bytes | None:
             whole.load(data)
             kept.update({code: whole[code] for code in DESCRIPTIVE if code in whole})
             for directory in (EXIF_IFD, GPS_IFD):
-                kept.get_ifd(directory).update(whole.get_ifd(directory))
+                if inner := whole.get_ifd(directory):
+                    kept.get_ifd(directory).update(inner)
             return kept.tobytes().removeprefix(b"Exif\0\0")
     except Exception:  # noqa: BLE001 - metadata is never worth failing for
         return None
