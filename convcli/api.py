@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from convcli.pixels import Layout
+    from convcli.pixels import Layout, Target
     from convcli.spec import Extent, Pair
 
     AnyKernel = str | Recipe | Kernel | Sequence[Sequence[float]] | NDArray[Any]
@@ -84,7 +84,7 @@ def apply(  # noqa: PLR0913 - the options of the command, by their names
     )
     kind = Kind(block.dtype.name, layout, block.shape[2])
     shape = (block.shape[0], block.shape[1], block.shape[2])
-    target = "numbers" if layout == "numbers" else "picture"
+    target: Target = "numbers" if layout == "numbers" else "picture"
     plan = make_plan(job, kind, shape, target, Limits(engine, jobs))
     out, _ = filtered(block, plan)
     return _shaped(out, samples.ndim)

@@ -60,7 +60,10 @@ class Scale:
         if kind.kind == "b":
             return cls(dtype, 0.0, 1.0, 1.0)
         info = np.iinfo(kind)
-        return cls(dtype, info.min, info.max, info.max if kind.kind == "u" else None)
+        high = float(info.max)
+        if high > info.max:  # float64 has no 2**64 - 1; its own next one down still fits
+            high = float(np.nextafter(high, 0.0))
+        return cls(dtype, info.min, high, high if kind.kind == "u" else None)
 
 
 DEPTHS: dict[str, Callable[[str], str]] = {
@@ -132,8 +135,10 @@ class Finish:
         return np.concatenate([colour, alpha], axis=2).astype(self.scale.dtype), clipped
 
     def _rounded(self, colour: Values) -> tuple[Values, Clipped]:
+        import numpy as np
+
         levels = _nearest(colour)
-        if not (levels - levels == 0).all():
+        if not np.isfinite(levels).all():
             raise InputError(
                 "The result holds NaN or infinity, which no integer sample can.",
                 "Write floats: --depth float, to .npy or .tif.",

@@ -1,0 +1,245 @@
+"""Alpha, light, channels and offsets, on pictures small enough to work out by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import convcli
+from convcli.errors import KernelError, UsageError
+from convcli.job import Wishes, make_job
+from convcli.kernels.kernel import Bias, Kernel, Recipe
+from convcli.plan import Limits, make_plan
+from convcli.spec import Pixels
+from convcli.treatment import Kind, settle
+
+IDENTITY = Recipe("identity", (Kernel(((1.0,),)),))
+BOX = Recipe("box", (Kernel(((1.0, 1.0, 1.0),), scale=1 / 3),))
+LAPLACIAN = Recipe("laplacian", (Kernel(((-1.0, 2.0, -1.0),)),))
+
+Samples = Any
+
+
+def picture(*rows: list[list[int]], dtype: str = "uint8") -> Samples:
+    return np.array(rows, dtype=dtype)
+
+
+def rgba(array: Samples, *recipes: Recipe, **options: Any) -> Samples:
+    return convcli.apply(array, *recipes, layout="rgb+alpha", **options)
+
+
+def test_zero_sum_kernel_leaves_an_opaque_picture_opaque() -> None:
+    step = np.full((1, 6, 4), 255, np.uint8)
+    step[0, :3, :3], step[0, 3:, :3] = 100, 110
+    kernel = Recipe("k", (Kernel(((-1.0, -1, -1), (-1, 8, -1), (-1, -1, -1))),))
+    out = rgba(step, kernel, range="signed", depth="float")
+    colour = (out[0, :, 0] - 0.5) * 2 * 255
+    np.testing.assert_allclose(colour, [0, 0, -30, 30, 0, 0], atol=1e-4)
+    assert (out[..., 3] == 1.0).all()
+    assert rgba(step, kernel)[0, :, 0].tolist() == [0, 0, 0, 30, 0, 0]
+    assert (rgba(step, kernel)[..., 3] == 255).all()
+
+
+def test_blur_does_not_bleed_the_colour_of_invisible_pixels() -> None:
+    array = picture([[200, 0, 0, 255], [0, 255, 0, 0], [200, 0, 0, 255]])
+    out = rgba(array, BOX, padding="edge")
+    assert out[0, :, :3].tolist() == [[200, 0, 0]] * 3
+    assert out[0, :, 3].tolist() == [170, 170, 170]
+
+
+def test_straight_filters_alpha_like_a_colour_and_bleeds() -> None:
+    array = picture([[200, 0, 0, 255], [0, 240, 0, 0], [200, 0, 0, 255]])
+    out = rgba(array, BOX, padding="edge", alpha="straight")
+    assert out[0, 1].tolist() == [133, 80, 0, 170]
+
+
+def test_keep_divides_by_filtered_alpha_and_writes_the_old() -> None:
+    array = picture([[200, 0, 0, 255], [0, 240, 0, 0], [100, 0, 0, 255]])
+    out = rgba(array, BOX, padding="edge", alpha="keep")
+    assert out[0, 1].tolist() == [150, 0, 0, 0]
+    assert out[0, :, 3].tolist() == [255, 0, 255]
+
+
+def test_drop_writes_no_alpha() -> None:
+    array = picture([[10, 20, 30, 7], [40, 50, 60, 0]])
+    assert rgba(array, IDENTITY, alpha="drop").tolist() == [[[10, 20, 30], [40, 50, 60]]]
+
+
+@pytest.mark.parametrize("alpha", ["auto", "premultiply", "straight", "keep"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_identity_returns_every_sample_even_of_invisible_colours(alpha: str, dtype: str) -> None:
+    high = np.iinfo(dtype).max
+    rng = np.random.default_rng(5)
+    array = rng.integers(0, high, (9, 7, 4), dtype=dtype, endpoint=True)
+    array[::2, ::3, 3] = 0
+    array[1, :, 3] = 1
+    assert (rgba(array, IDENTITY, alpha=alpha) == array).all()
+
+
+def test_colour_under_zero_filtered_alpha_is_filtered_straight() -> None:
+    array = picture([[30, 0, 0, 0], [60, 0, 0, 0], [90, 0, 0, 0]])
+    assert rgba(array, BOX, padding="edge")[0, :, 0].tolist() == [40, 60, 80]
+
+
+def test_premultiply_cannot_be_forced_on_a_zero_sum() -> None:
+    with pytest.raises(UsageError, match="divides by the filtered alpha"):
+        rgba(picture([[1, 2, 3, 4]]), LAPLACIAN, alpha="premultiply")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "wish", "resolved"),
+    [
+        (BOX, "auto", "premultiply"),
+        (LAPLACIAN, "auto", "keep"),
+        (BOX, "keep", "keep-divided"),
+        (LAPLACIAN, "keep", "keep"),
+        (BOX, "drop", "none"),
+    ],
+)
+def test_the_alpha_decision_is_stated(recipe: Recipe, wish: str, resolved: str) -> None:
+    job = make_job([recipe], Wishes(pixels=Pixels(alpha=wish)))
+    assert settle(job, Kind("uint8", "rgb+alpha", 4), "picture").alpha == resolved
+
+
+def test_carried_alpha_follows_stride_and_valid() -> None:
+    array = np.zeros((1, 7, 4), np.uint8)
+    array[0, :, 3] = [1, 2, 3, 4, 5, 6, 7]
+    out = rgba(array, LAPLACIAN, extent="valid", stride=2)
+    assert out[0, :, 3].tolist() == [2, 4, 6]
+
+
+def test_linear_light_blurs_light_not_codes() -> None:
+    array = picture([[255, 0, 0], [0, 255, 0], [0, 255, 0]])
+    kernel = Recipe("box", (Kernel(((1.0, 1.0, 1.0),), scale=1 / 3),))
+    out = convcli.apply(array, kernel, layout="rgb", linear=True)
+    assert convcli.apply(array, kernel, layout="rgb")[0, 1].tolist() == [85, 170, 0]
+    assert out[0, 1].tolist() == [156, 213, 0]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_linear_light_and_back_is_identity_for_every_code(dtype: str) -> None:
+    codes = np.arange(np.iinfo(dtype).max + 1, dtype=dtype).reshape(1, -1, 1)
+    assert (convcli.apply(codes, IDENTITY, layout="grey", linear=True) == codes).all()
+
+
+def test_linear_needs_a_picture() -> None:
+    with pytest.raises(UsageError, match="plain numbers are not light"):
+        convcli.apply(np.zeros((2, 2)), IDENTITY, linear=True)
+
+
+def test_luma_is_one_grey_channel_of_rec_709() -> None:
+    array = picture([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]])
+    out = convcli.apply(array, IDENTITY, layout="rgb", channels="luma")
+    assert out.tolist() == [[[54], [182], [18], [255]]]
+
+
+def test_sum_adds_channels_up_as_a_layer_does() -> None:
+    array = picture([[1, 2, 3], [10, 20, 30], [4, 5, 6]])
+    out = convcli.apply(array, LAPLACIAN, layout="rgb", channels="sum", extent="valid")
+    assert out.tolist() == [[[120 - 6 - 15]]]
+
+
+@pytest.mark.parametrize("name", ["R", "G", "B", "RG", "GB", "RB", "r,b"])
+@pytest.mark.parametrize("alpha", [0, 1])
+def test_letters_filter_some_channels_and_carry_the_rest(name: str, alpha: int) -> None:
+    rng = np.random.default_rng(1)
+    array = rng.integers(0, 256, (5, 6, 3 + alpha), dtype=np.uint8)
+    layout: Any = "rgb+alpha" if alpha else "rgb"
+    out = convcli.apply(array, BOX, layout=layout, channels=name)
+    alone = convcli.apply(array, BOX)
+    chosen = ["RGB".find(letter) for letter in name.upper() if letter != ","]
+    for channel in range(3 + alpha):
+        expected = alone if channel in chosen else array
+        assert (out[..., channel] == expected[..., channel]).all()
+
+
+@pytest.mark.parametrize("channels", ["luma", "R"])
+def test_colours_need_a_picture(channels: str) -> None:
+    with pytest.raises(UsageError, match="no colours"):
+        convcli.apply(np.zeros((2, 2, 3)), IDENTITY, channels=channels)
+
+
+def test_unknown_channels_are_refused() -> None:
+    with pytest.raises(UsageError, match="names no channels"):
+        convcli.apply(np.zeros((2, 2, 3)), IDENTITY, channels="X", layout="rgb")
+
+
+def test_bias_in_sample_units_and_in_percent() -> None:
+    array = picture([[0], [100], [200]])
+    assert convcli.apply(array, IDENTITY, bias=10).ravel().tolist() == [10, 110, 210]
+    assert convcli.apply(array, IDENTITY, bias="50%").ravel().tolist() == [128, 228, 255]
+    with pytest.raises(UsageError, match="50% of the full range is unknown"):
+        convcli.apply(array.astype(float), IDENTITY, bias="50%")
+
+
+def test_bias_does_not_touch_alpha() -> None:
+    array = picture([[10, 20, 30, 40]])
+    assert rgba(array, IDENTITY, bias=5)[0, 0].tolist() == [15, 25, 35, 40]
+
+
+@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize("layout", ["rgb", "rgb+alpha"])
+def test_a_bias_within_a_chain_is_added_between_the_stages(layout: Any, linear: bool) -> None:  # noqa: FBT001 - a column of the table
+    rng = np.random.default_rng(2)
+    channels = 4 if layout == "rgb+alpha" else 3
+    array = rng.integers(1, 200, (4, 5, channels), dtype=np.uint8)
+    lifted = Recipe("lift", IDENTITY.kernels, bias=Bias(20.0))
+    out = convcli.apply(array, lifted, BOX, layout=layout, linear=linear)
+    first = convcli.apply(array, lifted, layout=layout, linear=linear)
+    assert (out == convcli.apply(first, BOX, layout=layout, linear=linear)).all()
+
+
+def test_bias_before_an_activation_is_that_of_a_neuron() -> None:
+    array = np.array([[-3.0, 0.0, 3.0]])
+    neuron = Recipe("neuron", IDENTITY.kernels, bias=Bias(1.0), activation="relu")
+    assert convcli.apply(array, neuron).tolist() == [[0.0, 1.0, 4.0]]
+
+
+def test_constant_padding_means_the_same_in_linear_light() -> None:
+    array = np.full((3, 3, 3), 200, np.uint8)
+    options: Any = {"layout": "rgb", "padding": "constant:200"}
+    assert (convcli.apply(array, BOX, linear=True, **options) == 200).all()
+
+
+def test_constant_zero_beside_transparency_is_transparent() -> None:
+    array = np.full((1, 3, 4), 255, np.uint8)
+    out = rgba(array, BOX, padding="constant")
+    assert out[0, :, 3].tolist() == [170, 255, 170]
+    assert (out[..., :3] == 255).all()
+
+
+def test_normalize_refuses_weights_that_add_up_to_nothing() -> None:
+    with pytest.raises(KernelError, match="add up to 0"):
+        convcli.apply(np.zeros((3, 3)), LAPLACIAN, padding="normalize")
+
+
+def test_depth_converts_full_to_full() -> None:
+    array = picture([[0], [128], [255]])
+    assert convcli.apply(array, IDENTITY, depth="16").ravel().tolist() == [0, 32896, 65535]
+    wide = np.array([[0, 32896, 65535, 200]], np.uint16)
+    assert convcli.apply(wide, IDENTITY, depth="8").ravel().tolist() == [0, 128, 255, 1]
+    floats = convcli.apply(array, IDENTITY, depth="float", layout="grey")
+    np.testing.assert_allclose(floats.ravel(), np.array([0, 128, 255]) / 255, rtol=1e-7)
+    assert convcli.apply(array, IDENTITY, depth="float").ravel().tolist() == [0.0, 128.0, 255.0]
+
+
+def test_values_beyond_the_law_are_said_aloud() -> None:
+    big = Recipe("big", (Kernel(((1e9,),)),))
+    job = make_job([big], Wishes())
+    assert "2**31" in settle(job, Kind("uint8", "grey", 1), "picture").notes[0]
+
+
+def test_floats_have_nothing_to_clip_and_say_so() -> None:
+    job = make_job([IDENTITY], Wishes(pixels=Pixels(range="signed")))
+    treatment = settle(job, Kind("float64", "numbers", 1), "numbers")
+    assert treatment.finish.range == "clip"
+    assert treatment.notes == ("range signed leaves float64 samples as they are",)
+
+
+def test_plan_counts_what_the_stages_multiply() -> None:
+    job = make_job([LAPLACIAN, BOX], Wishes())
+    plan = make_plan(job, Kind("uint8", "rgb", 3), (10, 20, 3), "picture", Limits(jobs=1))
+    assert [stage.multiplies for stage in plan.stages] == [10 * 20 * 3 * 3] * 2
+    assert plan.shape == (10, 20, 3)
