@@ -1,0 +1,151 @@
+"""`convcli apply`: images in, filtered images out, and what happened."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+import click
+
+from convcli import __version__, render
+from convcli.cli.choices import Command
+from convcli.cli.options import Allowed, Said, Session, common, filtering, job, limiting, limits
+from convcli.cli.options import option as _option
+from convcli.errors import UsageError
+from convcli.report import FORMS, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convcli.report import Item
+
+STANDARD = "-"
+
+EXAMPLES = """
+Examples:
+
+\b
+  convcli apply photo.jpg -o soft.png -k gaussian:sigma=2 --linear
+  convcli apply scans/*.tif -o out/ -k sobel --report run.csv
+  curl -s URL | convcli apply - -o - -m "0 -1 0; -1 5 -1; 0 -1 0" > sharp.jpg
+"""
+
+
+class Request(Said, Allowed):
+    """Every option of the command but where images come from and go to."""
+
+    quality: int
+    overwrite: bool
+    report: str | None
+    quiet: bool
+
+
+@click.command("apply", cls=Command, epilog=EXAMPLES)
+@click.argument(
+    "images", nargs=-1, required=True, metavar="INPUT...", help="Image files; - is standard input."
+)
+@filtering
+@_option(
+    "Output",
+    "-o",
+    "--out",
+    required=True,
+    metavar="FILE|DIR|-",
+    help="A file; or a folder, for several images; or standard output.",
+)
+@_option(
+    "Output",
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=95,
+    show_default=True,
+    help="Of JPEG, WebP and AVIF.",
+)
+@_option("Output", "--overwrite", is_flag=True, help="Replace files that exist.")
+@_option(
+    "Output",
+    "--report",
+    metavar="FILE|-",
+    help=f"Write what happened to a file of {', '.join('.' + form for form in FORMS)}; - prints"
+    " JSON.",
+)
+@limiting
+@_option("Running", "-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@common
+@click.pass_context
+def command(ctx: click.Context, images: tuple[str, ...], out: str, **said: Unpack[Request]) -> int:
+    """
+    Filter images with one kernel or a chain of kernels.
+
+    Every sample is computed exactly and rounded once; nothing is rescaled, and nothing loses depth,
+    unless asked. Existing files are not replaced. What was done, and how long it took, is said on
+    standard error.
+    """
+    from convcli import batch
+    from convcli.cli.options import writing
+
+    wanted, allowed = job(said), limits(_allowed(said))
+    found = batch.pairs(images, out, overwrite=said["overwrite"])
+    target, form = _report_target(said["report"], out, overwrite=said["overwrite"])
+    record = Report(("convcli", *ctx.ensure_object(Session).args), __version__)
+    how = writing(said["quality"], overwrite=said["overwrite"])
+    speak = _voice(many=len(found) > 1, quiet=said["quiet"])
+    record.items = batch.run_all(found, wanted, allowed, how, done=speak)
+    if len(found) > 1 and not said["quiet"]:
+        render.closing(record, sys.stderr)
+    _write_report(record, target, form, overwrite=said["overwrite"])
+    return batch.exit_code(record.items)
+
+
+def _allowed(said: Allowed) -> Allowed:
+    return Allowed(
+        engine=said["engine"],
+        jobs=said["jobs"],
+        memory=said["memory"],
+        max_pixels=said["max_pixels"],
+    )
+
+
+def _voice(*, many: bool, quiet: bool) -> Callable[[Item], None]:
+    """What to say of an image when it is done: errors always, all else unless quiet."""
+
+    def speak(item: Item) -> None:
+        if item.status != "ok" and not many:
+            render.failure(item.error, item.hint, sys.stderr)
+        elif many and not (quiet and item.status == "ok"):
+            render.item_line(item, sys.stderr)
+        elif not quiet:
+            render.item_report(item, sys.stderr)
+
+    return speak
+
+
+def _report_target(report: str | None, out: str, *, overwrite: bool) -> tuple[str, str]:
+    """Where the report goes, and its form; refused, if need be, before any work."""
+    if report is None:
+        return "", ""
+    if report == STANDARD:
+        if out == STANDARD:
+            raise UsageError(
+                "The image and the report cannot both go to standard output.",
+                "Name a file for one of them: --report run.json",
+            )
+        return STANDARD, "json"
+    form = Path(report).suffix.lower().removeprefix(".")
+    if form not in FORMS:
+        known = ", ".join(f".{form}" for form in FORMS)
+        raise UsageError(f"--report {report}: not a form of report.", f"Known: {known}, and -")
+    from convcli.io import check_target
+
+    check_target(report, overwrite=overwrite)
+    return report, form
+
+
+def _write_report(record: Report, target: str, form: str, *, overwrite: bool) -> None:
+    if target == STANDARD:
+        click.echo(record.text(form), nl=False)
+    elif target:
+        from convcli.io import write_bytes
+
+        write_bytes(target, record.text(form).encode(), overwrite=overwrite)

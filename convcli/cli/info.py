@@ -1,0 +1,88 @@
+"""`convcli info`: what a bug report should begin with."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any
+
+import click
+
+from convcli import __version__, engines, io, render
+from convcli.cli.choices import Command
+from convcli.cli.options import common
+
+PACKAGES = (
+    "click",
+    "imagecodecs",
+    "isal",
+    "numpy",
+    "pillow",
+    "pyyaml",
+    "rich",
+    "scipy",
+    "tifffile",
+)
+
+EXAMPLES = """
+Examples:
+
+\b
+  convcli info
+  convcli info --json
+  convcli info --json | python -m json.tool --compact
+"""
+
+
+@click.command("info", cls=Command, epilog=EXAMPLES)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@common
+def command(as_json: bool) -> None:
+    """Versions, formats, processors, folders: for bug reports."""
+    facts = gathered()
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for line in render.pairs({name: _words(value) for name, value in facts.items()}):
+        click.echo(line)
+
+
+def gathered() -> dict[str, Any]:
+    """All that there is to say, as data."""
+    from convcli.kernels.library import search_path
+    from convcli.plan import cores
+
+    return {
+        "convcli": __version__,
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "platform": platform.platform(),
+        "processors": cores(),
+        "native core": native(),
+        "engines": list(engines.WHY),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "reads": [row.name for row in io.FORMATS.values()],
+        "writes": [row.name for row in io.FORMATS.values() if row.writable],
+        "kernel folders": [str(place) for place in search_path(())],
+    }
+
+
+def native() -> str:
+    """Whether the compiled core is there."""
+    found = find_spec("convcli.engines._native")
+    return "yes" if found else "not built in this release: NumPy body"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {text}" for name, text in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,134 @@
+"""`convcli kernels`: list, show, check, and where they are looked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from convcli import render
+from convcli.cli.choices import Command, KernelType
+from convcli.cli.options import common, kernels_folder, recipes
+from convcli.errors import InputError, KernelError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SUFFIXES = (".yaml", ".yml", ".toml")
+
+EXAMPLES = """
+Examples:
+
+\b
+  convcli kernels list --tag edge
+  convcli kernels show gaussian:sigma=2
+  convcli kernels check my-kernels/
+"""
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.group("kernels", invoke_without_command=True, epilog=EXAMPLES)
+@common
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """List, show and check kernels. Without a command: list them."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_kernels, tag=None, kernels=(), as_json=False)
+
+
+@command.command("list", cls=Command, epilog=EXAMPLES)
+@click.option("--tag", help="Only those with this tag, such as edge or blur.")
+@kernels_folder
+@as_json
+@common
+def list_kernels(tag: str | None, kernels: tuple[str, ...], as_json: bool) -> None:
+    """List all kernels with their titles."""
+    from convcli.kernels.library import listing, search_path
+
+    entries = listing(search_path(kernels), tag)
+    if as_json:
+        rows = [
+            {
+                "name": entry.name,
+                "title": entry.title,
+                "tags": list(entry.tags),
+                "aliases": list(entry.aliases),
+                "origin": str(entry.origin),
+                "shadowed": bool(entry.shadowed),
+            }
+            for entry in entries
+        ]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    if not entries:
+        raise KernelError(
+            f"No kernel has the tag '{tag}'." if tag else "There are no kernels here.",
+            "See all: convcli kernels list" if tag else "See where: convcli kernels path",
+        )
+    for line in render.columns((e.name, e.title, " ".join(e.tags)) for e in entries):
+        click.echo(line)
+
+
+@command.command("show", cls=Command, epilog=EXAMPLES)
+@click.argument("kernel", nargs=-1, metavar="NAME|FILE...", type=KernelType(), help="As after -k.")
+@click.option("-m", "--matrix", multiple=True, metavar="ROWS", help="A kernel written here.")
+@kernels_folder
+@as_json
+@common
+def show(filters: tuple[tuple[str, str], ...], kernels: tuple[str, ...], as_json: bool) -> None:
+    """Show a kernel: its numbers, what they do, and commands to copy."""
+    from convcli.cli import show as showing
+
+    if not filters:
+        raise UsageError("Which kernel?", "Name one: convcli kernels show sobel")
+    found = list(zip(filters, recipes(filters, kernels), strict=True))
+    if as_json:
+        documents = [showing.as_data(recipe) for _, recipe in found]
+        click.echo(json.dumps(documents, indent=2, ensure_ascii=False))
+        return
+    for given, recipe in found:
+        showing.tell(recipe, given)
+
+
+@command.command("check", cls=Command, epilog=EXAMPLES)
+@click.argument(
+    "paths", nargs=-1, metavar="[PATH]...", help="Kernel files and folders; all known ones if none."
+)
+@kernels_folder
+@common
+@click.pass_context
+def check(ctx: click.Context, paths: tuple[str, ...], kernels: tuple[str, ...]) -> int:
+    """Check kernel files: every fault of every file, with its line; exit code 3 if there is one."""
+    from convcli.kernels.library import check_file, search_path
+
+    files = list(_files(paths or tuple(map(str, search_path(kernels)))))
+    faults = [fault for file in files for fault in check_file(file)]
+    for fault in faults:
+        click.echo(str(fault))
+    checked = render.count(len(files), "kernel file")
+    click.echo(f"{render.count(len(faults), 'fault')} in {checked}.", err=True)
+    ctx.exit(KernelError.exit_code if faults else 0)
+
+
+def _files(paths: tuple[str, ...]) -> Iterator[Path]:
+    for path in map(Path, paths):
+        if path.is_dir():
+            yield from sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
+        elif path.exists():
+            yield path
+        else:
+            raise InputError(f"{path} does not exist.", "Name kernel files or folders of them.")
+
+
+@command.command("path", cls=Command, epilog=EXAMPLES)
+@kernels_folder
+@common
+def path(kernels: tuple[str, ...]) -> None:
+    """Print the folders where kernels are looked for, the first first."""
+    from convcli.kernels.library import search_path
+
+    for place in search_path(kernels):
+        click.echo(str(place))

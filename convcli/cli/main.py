@@ -1,0 +1,150 @@
+"""
+The command group, and the one place that turns an exception into a message and an exit code.
+
+    ConvError           its message and hint              2 .. 6, see `errors`
+    click's own         usage and what is wrong           2
+    Ctrl-C              nothing half-written was left     130
+    closed pipe         silence                           141, as other tools end by SIGPIPE
+    anything else       a bug: traceback to a file        1
+
+Commands are imported when they are called: `--help`, completion and `kernels list` wait neither for
+NumPy nor for SciPy, Pillow or rich.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from convcli import __version__
+from convcli.cli.options import Session, common
+from convcli.errors import INTERRUPTED, ConvError
+from convcli.render import failure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BUG = 1
+CLOSED_PIPE = 141
+
+COMMANDS = {
+    "apply": "Filter images with one kernel or a chain of kernels.",
+    "plan": "Say what `apply` would do and what it would cost; do nothing.",
+    "kernels": "List, show and check kernels.",
+    "info": "Versions, formats, processors, folders: for bug reports.",
+    "completion": "Print the script that makes a shell complete convcli's words.",
+}
+"""Every command and its summary; `list` must not import what only `apply` needs."""
+
+EXAMPLES = """
+Examples:
+
+\b
+  convcli apply photo.jpg -o soft.png -k gaussian:sigma=2
+  convcli apply scan.tif -o edges.tif -m "-1 0 1; -2 0 2; -1 0 1" --range signed
+  convcli kernels list
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Give the names in the order of the table, the most used first."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import the command's module; its `command` is the command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"convcli.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """Write the table; click's own asks every command for its help."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "-V", "--version", prog_name="convcli")
+@common
+def group() -> None:
+    """
+    Filter images with kernels, by true convolution or cross-correlation, exactly.
+
+    Each command explains itself: convcli apply --help
+    """
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run the command line (that of the process if none is given) and return its exit code."""
+    session = Session(tuple(sys.argv[1:] if args is None else args))
+    try:
+        code = group.main(args, prog_name="convcli", obj=session, standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _hang_up()
+    except BaseException as error:  # noqa: BLE001 - the one place: every exception ends here
+        if session.debug and not isinstance(error, SystemExit):
+            traceback.print_exc()
+        return tell(error)
+    return code if isinstance(code, int) else 0
+
+
+def tell(error: BaseException) -> int:
+    """Say what went wrong on standard error; return the exit code."""
+    if isinstance(error, ConvError):
+        failure(error.message, error.hint, sys.stderr)
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        failure("Interrupted: nothing half-written was left.", "", sys.stderr)
+        return INTERRUPTED
+    if isinstance(error, SystemExit):
+        return _status(error)
+    if isinstance(error, MemoryError):
+        failure("There is not enough memory for this.", "Use fewer --jobs.", sys.stderr)
+        return BUG
+    return _bug(error)
+
+
+def _status(error: SystemExit) -> int:
+    """Click ends completion, and a pipe that closes early, by leaving the process."""
+    if isinstance(error.__context__, BrokenPipeError):
+        return _hang_up()
+    return error.code if isinstance(error.code, int) else 0
+
+
+def _bug(error: BaseException) -> int:
+    text = "".join(traceback.format_exception(error))
+    head = f"convcli {__version__}, Python {sys.version}\n{sys.argv}\n\n"
+    handle, name = tempfile.mkstemp(prefix="convcli-crash-", suffix=".txt")
+    os.close(handle)
+    Path(name).write_text(head + text, encoding="utf-8", errors="backslashreplace")
+    failure(
+        f"This is a bug in convcli ({type(error).__name__}). Full report: {name}",
+        "Please send it with the output of: convcli info",
+        sys.stderr,
+    )
+    return BUG
+
+
+def _hang_up() -> int:
+    """Nobody reads on: let nothing that is still buffered be written at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return CLOSED_PIPE

@@ -1,0 +1,358 @@
+"""
+Each shared option once, and what was said as the dataclasses of the library.
+
+    @filtering @limiting @common      decorators, in the order of the help
+    Said                              the parameters they make
+    job(said) limits(said) ...        what the library wants to hear
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+
+import click
+
+from convcli import engines
+from convcli.cli.choices import (
+    POWERS,
+    UNITS,
+    Amount,
+    KernelType,
+    Option,
+    PaddingType,
+    Word,
+    explained,
+)
+from convcli.errors import KernelError, UsageError
+from convcli.pixels import DEPTHS
+from convcli.response import RANGES
+from convcli.spec import ALPHAS, CHANNELS, EXTENTS, PADDINGS, SCALES, Padding, Pixels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from convcli.job import Wishes
+    from convcli.kernels.kernel import Bias, Recipe
+    from convcli.plan import Limits
+    from convcli.run import Writing
+    from convcli.spec import Extent, Job
+
+Function = TypeVar("Function", bound="Callable[..., Any]")
+
+RANGE_WORDS = {word: text for word, (text, _) in RANGES.items()}
+ENGINE_WORDS = {"auto": "the fastest that gives the same bytes", **engines.WHY}
+DRAWINGS = {mode: rule.drawing for mode, rule in PADDINGS.items()}
+DEPTH_WORDS = {
+    **dict.fromkeys(DEPTHS, ""),
+    "keep": "as the input",
+    "8": "0..255",
+    "16": "0..65535",
+    "float": "unlimited: negative and bright values stay",
+}
+
+
+@dataclass(slots=True)
+class Session:
+    """What one call of the command line knows of itself."""
+
+    args: tuple[str, ...] = ()
+    debug: bool = False
+
+
+class Said(TypedDict):
+    """The filter options as click hands them over."""
+
+    filters: tuple[tuple[str, str], ...]
+    kernels: tuple[str, ...]
+    operation: str | None
+    padding: Padding
+    extent: Extent
+    pad_by: str | None
+    stride: str
+    dilation: str
+    anchor: str | None
+    scale: str | None
+    bias: str | None
+    range: str | None
+    depth: str
+    channels: str
+    alpha: str
+    light: str
+
+
+class Allowed(TypedDict):
+    """The options of what a run may use."""
+
+    engine: str
+    jobs: int | None
+    memory: int | None
+    max_pixels: int | None
+
+
+def _stacked(options: Sequence[Callable[[Function], Function]]) -> Callable[[Function], Function]:
+    """One decorator out of several, read from top to bottom."""
+
+    def decorate(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def option(section: str, *names: str, **attributes: Any) -> Callable[[Function], Function]:  # noqa: ANN401 - click's
+    """One option in a section of the help."""
+    return click.option(*names, cls=Option, section=section, **attributes)
+
+
+_filter = partial(option, "Filter")
+_pixels = partial(option, "Pixels")
+_running = partial(option, "Running")
+
+kernels_folder = _filter(
+    "--kernels",
+    metavar="DIR",
+    multiple=True,
+    is_eager=True,
+    type=click.Path(exists=True, file_okay=False),
+    help="Look for kernels here first; repeat for several folders.",
+)
+
+kernel_choice = _stacked(
+    [
+        _filter(
+            "-k",
+            "--kernel",
+            multiple=True,
+            metavar="NAME|FILE",
+            type=KernelType(),
+            help="A kernel: sobel, gaussian:sigma=2, my.yaml. Repeat for a chain, in order.",
+        ),
+        _filter(
+            "-m",
+            "--matrix",
+            multiple=True,
+            metavar="ROWS",
+            help='A kernel written here: "0 -1 0; -1 5 -1; 0 -1 0", "1/9 * 1 1 1; ...", @file.',
+        ),
+        kernels_folder,
+    ]
+)
+
+filtering = _stacked(
+    [
+        kernel_choice,
+        _filter(
+            "--convolve",
+            "operation",
+            flag_value="convolve",
+            help="True convolution: turn the kernel by 180 degrees. The default, unless the kernel"
+            " file says otherwise.",
+        ),
+        _filter(
+            "--correlate",
+            "operation",
+            flag_value="correlate",
+            help="Cross-correlation: lay the kernel on as written.",
+        ),
+        _filter(
+            "--padding",
+            metavar="MODE[:V]",
+            type=PaddingType(),
+            default="reflect",
+            help=explained(
+                "How the image goes on beyond its edges; V in sample units. Other libraries' words"
+                " work with their name: scipy:mirror, opencv:reflect101, torch:zeros.",
+                DRAWINGS,
+                "reflect",
+            ),
+        ),
+        _filter(
+            "--extent",
+            type=Word(EXTENTS),
+            default="same",
+            metavar="WORD",
+            help=explained("How much of the result to keep.", EXTENTS, "same"),
+        ),
+        _filter("--pad-by", metavar="T,R,B,L", help="Pad by these pixels, in place of --extent."),
+        _filter("--stride", metavar="N|R,C", default="1", help="Keep every N-th row and column."),
+        _filter("--dilation", metavar="N|R,C", default="1", help="Spread the kernel's cells."),
+        _filter("--anchor", metavar="R,C", help="Cell that lies on the output, from 0,0."),
+        _filter(
+            "--scale",
+            metavar="WORD|X",
+            help=explained("Rescale the kernel; X is a number or 1/9.", SCALES),
+        ),
+        _filter(
+            "--bias",
+            metavar="V|P%",
+            help="Add V sample units, or P % of the full range, to the result.",
+        ),
+        _pixels(
+            "--range",
+            type=Word(RANGE_WORDS),
+            metavar="WORD",
+            help=explained(
+                "What becomes of values beyond black and white; clip, unless the kernel file says"
+                " otherwise.",
+                RANGE_WORDS,
+            ),
+        ),
+        _pixels(
+            "--depth",
+            type=Word(DEPTH_WORDS),
+            default="keep",
+            metavar="WORD",
+            help=explained("Samples of the output.", DEPTH_WORDS, "keep"),
+        ),
+        _pixels(
+            "--channels",
+            default="each",
+            metavar="WORD",
+            help=explained(
+                "Channels to filter, or letters such as R or GB: filter those, carry the others.",
+                CHANNELS,
+                "each",
+            ),
+        ),
+        _pixels(
+            "--alpha",
+            type=Word(ALPHAS),
+            default="auto",
+            metavar="WORD",
+            help=explained("What to do with transparency.", ALPHAS, "auto"),
+        ),
+        _pixels(
+            "--linear",
+            "light",
+            flag_value="linear",
+            default="encoded",
+            help="Undo the sRGB curve, filter light, redo it; right for blurs.",
+        ),
+    ]
+)
+
+limiting = _stacked(
+    [
+        _running(
+            "--engine",
+            type=Word(ENGINE_WORDS),
+            default="auto",
+            metavar="WORD",
+            help=explained("How to compute; changes the time, never a byte.", ENGINE_WORDS, "auto"),
+        ),
+        _running(
+            "-j",
+            "--jobs",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Threads at most; all processors unless given.",
+        ),
+        _running(
+            "--memory",
+            type=Amount("memory", UNITS),
+            metavar="SIZE",
+            help="Refuse what needs more: 300M, 2G. Half of the machine's unless given.",
+        ),
+        _running(
+            "--max-pixels",
+            type=Amount("pixels", POWERS, unlimited=True),
+            default="500M",
+            show_default=True,
+            metavar="N",
+            help="Refuse larger images; none for no limit.",
+        ),
+    ]
+)
+
+
+def _switch_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(Session).debug = True
+
+
+common = _running(
+    "--debug",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_switch_debug,
+    help="Print the traceback of an error.",
+)
+
+
+# --- what was said, in the library's words -------------------------------------------------------
+
+
+def recipes(filters: Sequence[tuple[str, str]], folders: Sequence[str]) -> list[Recipe]:
+    """The kernels of `-k` and `-m`, in the order they were given."""
+    from convcli.kernels.kernel import Recipe
+    from convcli.kernels.library import find, search_path
+    from convcli.kernels.matrix import parse_matrix
+
+    places = search_path(tuple(folders))
+    return [
+        find(text, places)
+        if option == "kernel"
+        else Recipe(name="matrix", kernels=(parse_matrix(text, "--matrix"),))
+        for option, text in filters
+    ]
+
+
+def job(said: Said) -> Job:
+    """What is wanted, whatever the image."""
+    from convcli.job import make_job
+
+    return make_job(recipes(said["filters"], said["kernels"]), wishes(said))
+
+
+def wishes(said: Said) -> Wishes:
+    """What was said beside the kernels. UsageError, naming the option, for what is no number."""
+    from convcli.job import Wishes, four_sides, pair
+
+    return Wishes(
+        operation=said["operation"],
+        padding=said["padding"],
+        extent=said["extent"],
+        pad_by=four_sides(said["pad_by"], "--pad-by") if said["pad_by"] else None,
+        stride=pair(said["stride"], "--stride", 1),
+        dilation=pair(said["dilation"], "--dilation", 1),
+        anchor=pair(said["anchor"], "--anchor", 0) if said["anchor"] else None,
+        scale=said["scale"],
+        bias=_bias(said["bias"]) if said["bias"] else None,
+        pixels=_policy(said),
+    )
+
+
+def _policy(said: Said) -> Pixels:
+    from convcli.treatment import letters
+
+    channels = said["channels"].lower()
+    if channels not in CHANNELS:
+        letters(channels)
+    return Pixels(said["range"], said["depth"], channels, said["alpha"], said["light"])
+
+
+def _bias(text: str) -> Bias:
+    from convcli.kernels.kernel import Bias
+
+    try:
+        return Bias.parse(text)
+    except KernelError as error:
+        raise UsageError(f"--{error.message}.", error.hint) from None
+
+
+def limits(allowed: Allowed) -> Limits:
+    """What a run may use."""
+    from convcli.plan import Limits
+
+    return Limits(**allowed)
+
+
+def writing(quality: int, *, overwrite: bool) -> Writing:
+    """How the output is written."""
+    from convcli.run import Writing
+
+    return Writing(quality, overwrite)

@@ -1,0 +1,108 @@
+"""`convcli plan`: what `apply` would do to each image, and what it would cost."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Unpack
+
+import click
+
+from convcli import render
+from convcli.cli.choices import Command
+from convcli.cli.options import Allowed, Said, common, filtering, job, limiting, limits
+from convcli.cli.options import option as _option
+
+if TYPE_CHECKING:
+    from convcli.io import Header
+    from convcli.plan import Plan
+
+EXAMPLES = """
+Examples:
+
+\b
+  convcli plan photo.jpg -k gaussian:sigma=20
+  convcli plan scan.tif -k sobel --stride 4 --memory 2G
+  convcli plan *.png -m "-1 0 1" --depth 16 --json
+"""
+
+
+class Request(Said, Allowed):
+    """Every option of the command but the images."""
+
+    out: str
+    as_json: bool
+
+
+@click.command("plan", cls=Command, epilog=EXAMPLES)
+@click.argument(
+    "images", nargs=-1, required=True, metavar="INPUT...", help="Image files; - is standard input."
+)
+@filtering
+@_option(
+    "Output",
+    "-o",
+    "--out",
+    default="",
+    metavar="FILE",
+    help="The file to be written; its format decides what it can hold. The input's unless given.",
+)
+@_option("Output", "--json", "as_json", is_flag=True, help="Print one JSON document.")
+@limiting
+@common
+def command(images: tuple[str, ...], **said: Unpack[Request]) -> None:
+    """
+    Say what `apply` would do and what it would cost; do nothing.
+
+    Only headers are read. Engine, tiles, threads and memory are decided as `apply` would decide
+    them, and the reasons given in words.
+    """
+    from convcli.run import plan_file
+
+    wanted = job(said)
+    allowed = limits(
+        Allowed(
+            engine=said["engine"],
+            jobs=said["jobs"],
+            memory=said["memory"],
+            max_pixels=said["max_pixels"],
+        )
+    )
+    plans = {image: plan_file(image, said["out"], wanted, allowed) for image in images}
+    if said["as_json"]:
+        documents = [as_data(image, *decided) for image, decided in plans.items()]
+        click.echo(json.dumps(documents, indent=2, ensure_ascii=False))
+        return
+    for image, decided in plans.items():
+        for line in render.plan_lines(image, *decided):
+            click.echo(line)
+
+
+def as_data(source: str, header: Header, plan: Plan) -> dict[str, Any]:
+    """One plan as JSON has it; shapes are rows, columns, channels."""
+    treatment = plan.treatment
+    return {
+        "input": source,
+        "format": header.format,
+        "shape": [header.height, header.width, header.channels],
+        "dtype": header.dtype,
+        "out_shape": list(plan.shape),
+        "out_dtype": treatment.finish.scale.dtype,
+        "stages": [
+            {
+                "name": stage.name,
+                "shape": list(stage.shape),
+                "engine": stage.engine,
+                "reason": stage.reason,
+                "multiplies": stage.multiplies,
+            }
+            for stage in plan.stages
+        ],
+        "multiplies": plan.multiplies,
+        "range": treatment.finish.range,
+        "alpha": treatment.alpha,
+        "light": "linear" if treatment.linear else "encoded",
+        "tile": plan.tile,
+        "workers": plan.workers,
+        "memory_bytes": plan.memory,
+        "notes": list(treatment.notes),
+    }

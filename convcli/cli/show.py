@@ -1,0 +1,170 @@
+"""What `kernels show` knows of a recipe, as data and as text."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convcli import render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convcli.kernels.kernel import Kernel, Recipe
+
+WHITE = 255.0
+"""The most that an 8-bit sample can be."""
+
+SYMMETRY = {
+    "same": "convolve and correlate give the same result",
+    "negated": "convolve and correlate differ: one is the other with its sign turned",
+    "different": "convolve and correlate differ",
+}
+
+
+def symmetry(kernel: Kernel) -> str:
+    """The key in SYMMETRY: what a half turn about the anchor does to the kernel."""
+    if kernel.flip_invariant:
+        return "same"
+    return "negated" if kernel.flip_negates else "different"
+
+
+def reach(kernel: Kernel) -> tuple[float, float]:
+    """Least and greatest result that an 8-bit image can give."""
+    return WHITE * kernel.negative, WHITE * kernel.positive
+
+
+def as_data(recipe: Recipe) -> dict[str, Any]:
+    """All about a recipe, as JSON has it."""
+    return {
+        "name": recipe.label,
+        "title": recipe.title,
+        "about": recipe.about,
+        "tags": list(recipe.tags),
+        "aliases": list(recipe.aliases),
+        "operation": recipe.operation,
+        "combine": recipe.combine,
+        "activation": recipe.activation,
+        "bias": {"value": recipe.bias.value, "share": recipe.bias.share},
+        "range": recipe.range,
+        "source": recipe.source,
+        "license": recipe.license,
+        "see": list(recipe.see),
+        "origin": str(recipe.origin),
+        "kernels": [_kernel_data(kernel) for kernel in recipe.kernels],
+    }
+
+
+def _kernel_data(kernel: Kernel) -> dict[str, Any]:
+    factors = kernel.factors()
+    return {
+        "name": kernel.name,
+        "matrix": [list(row) for row in kernel.matrix],
+        "scale": kernel.scale,
+        "rows": kernel.rows,
+        "columns": kernel.columns,
+        "anchor": list(kernel.center),
+        "sum": kernel.sum,
+        "absolute_sum": kernel.absolute,
+        "rank": kernel.rank,
+        "factors": {"column": list(factors[0]), "row": list(factors[1])} if factors else None,
+        "convolve_and_correlate": symmetry(kernel),
+        "range_for_8_bit": list(reach(kernel)),
+    }
+
+
+def tell(recipe: Recipe, given: tuple[str, str]) -> None:
+    """All about a recipe, for people; `given` is the option and text it was asked for with."""
+    click.echo(recipe.label + (f": {recipe.title}" if recipe.title else ""))
+    if recipe.about:
+        click.echo(recipe.about.strip())
+    for kernel in recipe.kernels:
+        click.echo(f"\n{kernel.name}".rstrip(" ") if len(recipe.kernels) > 1 else "")
+        render.heat_map(kernel.matrix, sys.stdout)
+        _echo(dict(_kernel_facts(kernel)))
+    click.echo()
+    _echo(dict(_recipe_facts(recipe)))
+    click.echo("\nTry:")
+    for line in commands(recipe, given):
+        click.echo(f"  {line}")
+
+
+def _echo(table: dict[str, str]) -> None:
+    for line in render.pairs(table):
+        click.echo(f"  {line}")
+
+
+def _kernel_facts(kernel: Kernel) -> Iterator[tuple[str, str]]:
+    row, column = kernel.center
+    least, greatest = reach(kernel)
+    yield "size", f"{kernel.rows} x {kernel.columns}, anchor at row {row}, column {column}"
+    yield "scale", fraction(kernel.scale)
+    yield "sum", _sum(kernel)
+    yield "rank", _rank(kernel)
+    yield "flip", SYMMETRY[symmetry(kernel)]
+    yield "output", f"{least:.6g} .. {greatest:.6g} for 8-bit images"
+
+
+def _sum(kernel: Kernel) -> str:
+    if kernel.zero_sum:
+        return "0: flat areas become 0"
+    if abs(kernel.sum - 1) < 1e-9:  # noqa: PLR2004 - what sums of fractions leave
+        return "1: flat areas stay as they are"
+    return f"{kernel.sum:.6g}: flat areas are multiplied by it"
+
+
+def _rank(kernel: Kernel) -> str:
+    factors = kernel.factors()
+    if factors is None:
+        return f"{kernel.rank}: not separable"
+    column, row = (" ".join(f"{cell + 0.0:.6g}" for cell in part) for part in factors)
+    cells = kernel.rows * kernel.columns
+    saving = f"{kernel.rows + kernel.columns} multiplications instead of {cells}"
+    return f"1: column ({column}) times row ({row}), {saving}"
+
+
+def _recipe_facts(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    yield "operation", recipe.operation or "convolve, as the file does not say otherwise"
+    if recipe.combine:
+        yield "combine", recipe.combine
+    if recipe.activation != "none":
+        yield "activation", recipe.activation
+    if recipe.bias:
+        yield "bias", str(recipe.bias)
+    yield "range", recipe.range or "clip"
+    facts = {
+        "tags": " ".join(recipe.tags),
+        "aliases": " ".join(recipe.aliases),
+        "see also": " ".join(recipe.see),
+        "source": recipe.source,
+        "license": recipe.license,
+        "from": str(recipe.origin),
+    }
+    yield from ((name, text) for name, text in facts.items() if text)
+
+
+def fraction(scale: float) -> str:
+    """`1/9` where the number is the reciprocal of a whole one, else the number."""
+    whole = round(1 / scale)
+    return f"1/{whole}" if abs(whole) > 1 and 1 / whole == scale else f"{scale:.6g}"
+
+
+def commands(recipe: Recipe, given: tuple[str, str]) -> Iterator[str]:
+    """Three commands to copy; the second shows what the first may hide."""
+    option, text = given
+    chosen = f"{'-k' if option == 'kernel' else '-m'} {shlex.quote(text)}"
+    yield f"convcli apply photo.jpg -o out.png {chosen}"
+    yield f"convcli apply photo.jpg -o other.png {chosen} {_other(recipe)}"
+    yield f"convcli plan photo.jpg {chosen}"
+
+
+def _other(recipe: Recipe) -> str:
+    """Options that make a difference to this recipe."""
+    turned = "--convolve" if recipe.operation == "correlate" else "--correlate"
+    flips = not all(kernel.flip_invariant for kernel in recipe.kernels)
+    hides = recipe.range in {None, "clip"} and any(kernel.negative for kernel in recipe.kernels)
+    words = [turned] * flips + ["--range signed"] * hides
+    return " ".join(words) or "--padding edge"

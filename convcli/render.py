@@ -1,0 +1,263 @@
+"""
+Data to text for people. On a terminal with rich's tables and colours, elsewhere in plain lines.
+
+Whether a stream is a terminal is asked of the stream alone: FORCE_COLOR gives colours to a pipe,
+but no tables. NO_COLOR takes them away, and TERM=dumb gets plain lines.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, TextIO
+
+from convcli.report import PHASES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from convcli.io import Header
+    from convcli.kernels.kernel import Matrix
+    from convcli.plan import Plan
+    from convcli.report import Item, Report
+
+BAR = 24
+WHITE = {"uint8": "255", "uint16": "65535"}
+BLUE, PALE, ORANGE = (33, 102, 172), (247, 247, 247), (230, 97, 1)
+"""Ends and middle of the heat map: negative, zero, positive; told apart by every kind of eye."""
+
+
+def draws(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that shows tables."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether a stream gets colours: a terminal, or whatever FORCE_COLOR says; NO_COLOR wins."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return draws(stream) or bool(os.environ.get("FORCE_COLOR"))
+
+
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    return Console(
+        file=stream,
+        highlight=False,
+        emoji=False,
+        markup=False,
+        soft_wrap=True,
+        force_terminal=True,
+        force_interactive=False,
+        no_color=not coloured(stream),
+    )
+
+
+def failure(message: str, hint: str, stream: TextIO) -> None:
+    """What is wrong, and below it what to do."""
+    print(message, *[hint] * bool(hint), sep="\n", file=stream)
+
+
+# --- what happened to one image ------------------------------------------------------------------
+
+
+def item_report(item: Item, stream: TextIO) -> None:
+    """All about one image: a table of phases on a terminal, a few lines elsewhere."""
+    if draws(stream):
+        console = _console(stream)
+        console.print(_phases(item))
+        for line in [_figures(item), *facts(item)]:
+            console.print(line)
+        return
+    print(_headline(item), *facts(item), sep="\n", file=stream)
+
+
+def _headline(item: Item) -> str:
+    spent = ", ".join(f"{phase} {_time(item.seconds[phase])}" for phase in PHASES)
+    return f"{item.input} -> {item.output}: {_figures(item)}\n  {spent}"
+
+
+def _figures(item: Item) -> str:
+    memory = f", peak memory {size(item.memory_peak)}" if item.memory_peak else ""
+    return f"{_time(item.wall)}, {item.speed:.1f} Mpx/s{memory}"
+
+
+def facts(item: Item) -> Iterator[str]:
+    """What was done, in words; and what the user may want to know about it."""
+    yield f"  {item.kernel}: {item.operation}, padding {item.padding}, extent {item.extent}" + (
+        f", stride {item.stride}" * (item.stride != "1,1")
+        + f", dilation {item.dilation}" * (item.dilation != "1,1")
+    )
+    yield f"  engine {item.engine}: {item.reason}; {count(item.workers, 'thread')}"
+    yield (
+        f"  {_shape(item.width, item.height, item.channels, item.dtype)}"
+        f" -> {_shape(item.out_width, item.out_height, item.out_channels, item.out_dtype)},"
+        f" range {item.range}, alpha {item.alpha}, light {item.light}"
+    )
+    yield from (f"  {line}" for line in clipping(item))
+    yield from (f"  note: {note}" for note in item.notes)
+
+
+def clipping(item: Item) -> Iterator[str]:
+    """What share of the samples was cut, and how to see it."""
+    if item.clipped_below:
+        yield (
+            f"{share(item.clipped_below)} of the samples fell below black and were cut to 0."
+            " See them with --range signed."
+        )
+    if item.clipped_above:
+        yield (
+            f"{share(item.clipped_above)} of the samples rose above white and were cut"
+            f" to {WHITE.get(item.out_dtype, 'the most')}. Keep them with --range stretch."
+        )
+
+
+def _phases(item: Item) -> Table:
+    from rich.table import Table
+
+    table = Table(title=f"{item.input} -> {item.output}", title_justify="left", box=None)
+    table.add_column("phase", style="bold")
+    table.add_column("time", justify="right")
+    table.add_column("share", justify="right")
+    table.add_column("")
+    total = sum(item.seconds.values()) or 1.0
+    for phase in PHASES:
+        part = item.seconds[phase] / total
+        table.add_row(phase, _time(item.seconds[phase]), f"{part:.0%}", "█" * round(BAR * part))
+    return table
+
+
+# --- a run of many -------------------------------------------------------------------------------
+
+
+def item_line(item: Item, stream: TextIO) -> None:
+    """One image of many, in one line; a failure with its cure, and what was cut."""
+    if item.status != "ok":
+        print(f"{item.input}: failed", *_indented(item.error, item.hint), sep="\n", file=stream)
+        return
+    cut = item.clipped_below + item.clipped_above
+    cuts = f", {share(cut)} cut" if cut else ""
+    noted = f", {count(len(item.notes), 'note')}" if item.notes else ""
+    where = f"{item.input} -> {item.output}"
+    print(f"{where}: {_figures(item)}, {item.engine}{cuts}{noted}", file=stream)
+
+
+def closing(report: Report, stream: TextIO) -> None:
+    """Counts, time and speed of the whole run."""
+    done = report.summary()
+    failed = f", {done['failed']} failed" if done["failed"] else ""
+    speed = f"{_time(done['wall'])}, {done['megapixels_per_second']:.1f} Mpx/s"
+    print(f"{count(done['ok'], 'image')} written{failed}. {speed}", file=stream)
+
+
+def _indented(*texts: str) -> Iterator[str]:
+    for text in texts:
+        yield from (f"    {line}" for line in text.splitlines())
+
+
+# --- a plan --------------------------------------------------------------------------------------
+
+
+def plan_lines(source: str, header: Header, plan: Plan) -> Iterator[str]:
+    """What would be done to one image, and what it would cost."""
+    treatment = plan.treatment
+    height, width, channels = plan.shape
+    yield f"{source}: {header.format}, " + _shape(
+        header.width, header.height, header.channels, header.dtype
+    )
+    yield f"  output   {_shape(width, height, channels, treatment.finish.scale.dtype)}"
+    for number, stage in enumerate(plan.stages, start=1):
+        yield f"  stage {number}  {stage.name}: {stage.engine}, {stage.reason}"
+        yield f"           {stage.multiplies:,} multiply-adds"
+    yield f"  range    {treatment.finish.range}"
+    yield f"  alpha    {treatment.alpha}"
+    yield f"  light    {'linear' if treatment.linear else 'encoded'}"
+    yield f"  threads  {plan.workers}, tiles of {plan.tile} x {plan.tile}"
+    yield f"  memory   about {size(plan.memory)}"
+    yield from (f"  note     {note}" for note in treatment.notes)
+
+
+# --- kernels -------------------------------------------------------------------------------------
+
+
+def heat_map(matrix: Matrix, stream: TextIO) -> None:
+    """The numbers of a matrix; on blue below 0 and orange above it where colours show."""
+    words = [[f"{cell + 0.0:.6g}" for cell in row] for row in matrix]
+    width = max(len(word) for row in words for word in row) + 2
+    if not coloured(stream):
+        for row in words:
+            print("  " + "".join(f"{word:>{width}}" for word in row), file=stream)
+        return
+    peak = max(abs(cell) for row in matrix for cell in row) or 1.0
+    console = _console(stream)
+    for cells, row in zip(matrix, words, strict=True):
+        console.print(_heated([cell / peak for cell in cells], row, width))
+
+
+def _heated(heat: Sequence[float], words: Sequence[str], width: int) -> Text:
+    from rich.text import Text
+
+    line = Text("  ")
+    for warmth, word in zip(heat, words, strict=True):
+        line.append(f"{word:>{width - 1}} ", style=_style(warmth))
+    return line
+
+
+def _style(warmth: float) -> str:
+    """Black or white letters on a mixture of the pale middle and one end."""
+    end = ORANGE if warmth > 0 else BLUE
+    red, green, blue = (
+        round(pale + (full - pale) * abs(warmth)) for pale, full in zip(PALE, end, strict=True)
+    )
+    dark = 2 * red + 5 * green + blue < 8 * 128
+    return f"{'white' if dark else 'black'} on rgb({red},{green},{blue})"
+
+
+def columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Rows of words as aligned lines."""
+    table = [tuple(row) for row in rows]
+    widths = [max(map(len, words)) for words in zip(*table, strict=True)]
+    for row in table:
+        yield "  ".join(f"{word:{width}}" for word, width in zip(row, widths, strict=True)).rstrip()
+
+
+def pairs(table: Mapping[str, str]) -> Iterator[str]:
+    """Words and what they stand for, one a line."""
+    return columns(table.items())
+
+
+# --- figures for people --------------------------------------------------------------------------
+
+
+def size(octets: int) -> str:
+    """Bytes in the unit that leaves one to three digits before the point."""
+    amount, units = float(octets), iter(("B", "kB", "MB", "GB"))
+    unit = next(units)
+    while amount >= 1000 and (larger := next(units, "")):  # noqa: PLR2004 - the step from unit to unit
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def share(part: float) -> str:
+    """A share in percent, never rounded to nothing."""
+    percent = 100 * part
+    if percent < 0.01:  # noqa: PLR2004 - what two decimals can say
+        return "less than 0.01 %"
+    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.2g} %"  # noqa: PLR2004 - two digits
+
+
+def count(number: int, thing: str) -> str:
+    """`1 image`, `2 images`."""
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.1f} ms"
+
+
+def _shape(width: int, height: int, channels: int, dtype: str) -> str:
+    return f"{width} x {height}, {count(channels, 'channel')} of {dtype}"
