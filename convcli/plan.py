@@ -42,7 +42,7 @@ class Limits:
     engine: str = AUTO
     jobs: int | None = None
     memory: int | None = None
-    max_pixels: int | None = 500_000_000
+    max_pixels: int | None = 250_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,8 @@ def filtered(array: NDArray[Any], plan: Plan) -> tuple[NDArray[Any], Clipped]:
 
     def finish(tile: Window) -> Clipped:
         place = out[tile.top : tile.bottom, tile.left : tile.right]
-        place[...], cut = treatment.finish(chain.read(tile), span)
+        with np.errstate(over="ignore", invalid="ignore"):  # float samples may hold anything
+            place[...], cut = treatment.finish(chain.read(tile), span)
         return cut
 
     clipped = Clipped()
@@ -128,7 +129,8 @@ def filtered(array: NDArray[Any], plan: Plan) -> tuple[NDArray[Any], Clipped]:
 def _span(
     chain: Source, colour: Callable[[NDArray[Any]], NDArray[Any]], tile: Window
 ) -> tuple[float, float]:
-    values = colour(chain.read(tile))
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = colour(chain.read(tile))
     return float(values.min()), float(values.max())
 
 

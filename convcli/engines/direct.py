@@ -40,11 +40,13 @@ def direct(  # noqa: PLR0913 - the one signature that all engines share
     height, _ = stage.offsets(0, len(rows))
     width, _ = stage.offsets(1, len(columns))
     values = np.empty((height, width, _channels(stage, block.shape[2])))
-    for start, stop in _strips(height, width * block.shape[2]):
-        strip = slice(start * stage.stride[0], (stop - 1) * stage.stride[0] + stage.reach(0))
-        samples = gathered(block, rows[strip], columns, fill)
-        factor = None if inside is None else inside[:, start:stop]
-        values[start:stop] = respond(stage, _sums(stage, samples), factor)
+    # NaN and infinity in the samples go their way by IEEE 754, without a word.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start, stop in _strips(height, width * block.shape[2]):
+            strip = slice(start * stage.stride[0], (stop - 1) * stage.stride[0] + stage.reach(0))
+            samples = gathered(block, rows[strip], columns, fill)
+            factor = None if inside is None else inside[:, start:stop]
+            values[start:stop] = respond(stage, _sums(stage, samples), factor)
     return values
 
 

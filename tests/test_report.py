@@ -1,0 +1,132 @@
+"""One list of columns in every form of report; batches, their targets and exit codes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from contextlib import suppress
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import pytest
+
+from convcli.batch import exit_code, pairs, run_all
+from convcli.errors import ConvError, KernelError, OutputError, UsageError
+from convcli.job import Wishes, make_job
+from convcli.kernels.kernel import Kernel, Recipe
+from convcli.plan import Limits
+from convcli.report import COLUMNS, FORMS, PHASES, SCHEMA, Clock, Item, Report, row
+from convcli.run import Writing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+JOB = make_job([Recipe("same", (Kernel(((1.0,),)),))], Wishes())
+
+
+def report() -> Report:
+    good = Item("a.png", "out/a.png", kernel="box", width=2000, height=1000, wall=0.5)
+    good.notes = ("GIF: first of 3 frames", "a | b")
+    good.seconds["filter"] = 0.25
+    bad = Item("b.png", status="failed", error="b.png is empty.", hint="Try again.", code=4)
+    return Report(command=("convcli", "apply"), version="1", items=[good, bad])
+
+
+def test_every_form_has_every_column_of_every_item() -> None:
+    names = [column.name for column in COLUMNS]
+    whole = json.loads(report().text("json"))
+    lines = [json.loads(line) for line in report().text("jsonl").splitlines()]
+    table = list(csv.reader(StringIO(report().text("csv"))))
+    marks = report().text("md").splitlines()
+    assert whole["schema"] == lines[0]["schema"] == SCHEMA
+    assert [list(item) for item in whole["items"]] == [names, names]
+    assert [list(line)[1:] for line in lines[1:3]] == [names, names]
+    assert table[0] == names
+    assert [len(line) for line in table] == [len(names)] * 3
+    assert [line.replace("\\|", "").count("|") for line in marks] == [len(names) + 1] * 4
+    assert set(FORMS) == {"json", "jsonl", "csv", "md"}
+
+
+def test_columns_have_unique_names_and_a_meaning() -> None:
+    assert len({column.name for column in COLUMNS}) == len(COLUMNS)
+    assert all(column.about and column.title for column in COLUMNS)
+    assert {f"{phase}_seconds" for phase in PHASES} < {column.name for column in COLUMNS}
+
+
+def test_values_are_those_of_the_item() -> None:
+    facts = row(report().items[0])
+    assert facts["megapixels"] == 2.0
+    assert facts["megapixels_per_second"] == 4.0
+    assert facts["filter_seconds"] == 0.25
+    assert facts["notes"] == ["GIF: first of 3 frames", "a | b"]
+
+
+def test_the_summary_counts() -> None:
+    summary = report().summary()
+    assert (summary["ok"], summary["failed"], summary["megapixels"]) == (1, 1, 2.0)
+
+
+def test_the_clock_adds_up_phases_even_when_one_fails() -> None:
+    clock = Clock()
+    for divisor in (0, 1):
+        with suppress(ZeroDivisionError), clock.phase("read"):
+            time.sleep(0.002)
+            assert 1 // divisor
+    assert 0.004 <= clock.seconds["read"] <= clock.wall
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [((0,), 0), ((4,), 4), ((0, 0), 0), ((0, 4), 7), ((4, 3), 8)],
+)
+def test_exit_codes_of_a_batch(codes: tuple[int, ...], expected: int) -> None:
+    items = [Item("x", status="failed" if code else "ok", code=code) for code in codes]
+    assert exit_code(items) == expected
+
+
+def test_a_failed_image_is_an_item_and_the_others_go_on(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1 2\n")
+    (tmp_path / "b.csv").write_text("1 x\n")
+    (tmp_path / "c.csv").write_text("3 4\n")
+    (tmp_path / "out").mkdir()
+    inputs = [str(tmp_path / name) for name in ("a.csv", "b.csv", "c.csv")]
+    seen: list[Item] = []
+    items = run_all(
+        pairs(inputs, str(tmp_path / "out")), JOB, Limits(), Writing(), done=seen.append
+    )
+    assert items == seen
+    assert [item.status for item in items] == ["ok", "failed", "ok"]
+    assert items[1].code == 4
+    assert "b.csv" in items[1].error
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.csv", "c.csv"]
+
+
+def refused(error: type[ConvError], inputs: list[Path], out: str) -> str:
+    with pytest.raises(error) as caught:
+        pairs([str(path) for path in inputs], out)
+    return str(caught.value)
+
+
+def test_targets_are_settled_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "y").mkdir()
+    (tmp_path / "out").mkdir()
+    one, two = tmp_path / "x" / "1.csv", tmp_path / "y" / "1.csv"
+    for path in (one, two):
+        path.write_text("1\n")
+    out = str(tmp_path / "out")
+    assert "Two inputs would be written" in refused(OutputError, [one, two], out)
+    assert "given twice" in refused(UsageError, [one, one], out)
+    assert "one file" in refused(UsageError, [one, two], str(tmp_path / "o.png"))
+    assert "not a folder" in refused(OutputError, [one, two], str(tmp_path / "missing"))
+    assert "input itself" in refused(OutputError, [one], str(one))
+    assert "input itself" in refused(OutputError, [one], str(tmp_path / "x"))
+    assert pairs([str(one)], out) == [(str(one), f"{out}/1.csv")]
+
+
+def test_errors_keep_their_hint_across_processes() -> None:
+    import pickle
+
+    error = pickle.loads(pickle.dumps(KernelError("what", "cure")))  # noqa: S301 - our own bytes
+    assert (error.message, error.hint, error.exit_code) == ("what", "cure", 3)
