@@ -118,7 +118,10 @@ class Finish:
 
     def colour(self, values: Values) -> Values:
         """The colour channels in units of the output, before their range is settled."""
-        return (values[..., : self.colours] + self.offset) * self.unit
+        colour = values[..., : self.colours]
+        if self.offset:
+            colour = colour + self.offset
+        return colour * self.unit if self.unit != 1.0 else colour
 
     def __call__(self, values: Values, span: tuple[float, float]) -> tuple[Block, Clipped]:
         """Samples (row, column, channel) of the output's dtype, and what was cut."""
@@ -127,27 +130,30 @@ class Finish:
         _, ranged = RANGES[self.range]
         colour = ranged(self.colour(values), self.scale.full or 1.0, span)
         alpha = values[..., self.colours :] * self.unit
-        if not self.scale.whole:
-            whole = np.concatenate([colour, alpha.clip(0.0, self.scale.full)], axis=2)
-            return whole.astype(self.scale.dtype), Clipped(total=colour.size)
-        colour, clipped = self._rounded(colour)
-        alpha = _nearest(alpha).clip(self.scale.low, self.scale.high)
-        return np.concatenate([colour, alpha], axis=2).astype(self.scale.dtype), clipped
+        clipped = Clipped(total=colour.size)
+        if self.scale.whole:
+            colour, clipped = self._rounded(colour)
+            alpha = _nearest(alpha)
+        samples = np.empty(values.shape, self.scale.dtype)
+        samples[..., : self.colours] = colour
+        samples[..., self.colours :] = alpha.clip(0.0, self.scale.full)
+        return samples, clipped
 
     def _rounded(self, colour: Values) -> tuple[Values, Clipped]:
-        import numpy as np
-
-        levels = _nearest(colour)
-        if not np.isfinite(levels).all():
+        levels, clipped = _nearest(colour), Clipped(total=colour.size)
+        low, high = self.scale.low, self.scale.high
+        least, greatest = float(levels.min()), float(levels.max())
+        if not greatest - least < float("inf"):
             raise InputError(
                 "The result holds NaN or infinity, which no integer sample can.",
                 "Write floats: --depth float, to .npy or .tif.",
             )
-        low, high = self.scale.low, self.scale.high
+        if low <= least and greatest <= high:
+            return levels, clipped
         if self.range == "wrap":
-            return (levels - low) % (high - low + 1) + low, Clipped(total=levels.size)
-        clipped = Clipped(int((levels < low).sum()), int((levels > high).sum()), levels.size)
-        if self.range == "error" and clipped.below + clipped.above:
+            return (levels - low) % (high - low + 1) + low, clipped
+        clipped.below, clipped.above = int((levels < low).sum()), int((levels > high).sum())
+        if self.range == "error":
             raise OutputError(
                 f"{_share(clipped.below + clipped.above, levels.size)} of the samples fall outside"
                 f" {low:.0f}..{high:.0f}, and --range error forbids to cut them.",
@@ -159,7 +165,8 @@ class Finish:
 def _nearest(values: Values) -> Values:
     import numpy as np
 
-    return np.floor(values + TIE)
+    levels = values + TIE
+    return np.floor(levels, out=levels)
 
 
 def _share(part: int, whole: int) -> str:

@@ -87,18 +87,35 @@ def _sums(stage: Stage, samples: Values) -> Values:
     product = np.empty((height, width, channels))
     for f, c, r, q in np.argwhere(stage.bank).tolist():
         seen = slice(None) if in_channels == 1 else slice(c, c + 1)
-        np.multiply(samples[row_taps[r], column_taps[q], seen], stage.bank[f, c, r, q], out=product)
-        sums[f] += product
+        _add(sums[f], samples[row_taps[r], column_taps[q], seen], stage.bank[f, c, r, q], product)
     return sums
 
 
+def _add(sums: Values, samples: Values, weight: float, product: Values) -> None:
+    """`sums += weight * samples`; a weight of 1 or -1 needs no product, and gives the same bits."""
+    if weight == 1.0:
+        sums += samples
+    elif weight == -1.0:
+        sums -= samples
+    else:
+        np.multiply(samples, weight, out=product)
+        sums += product
+
+
 def respond(stage: Stage, sums: Values, inside: Values | None) -> Values:
-    """Scale, border factor, bias, combine and activation: sums (f, y, x, c) to values (y, x, c)."""
+    """
+    Scale, border factor, bias, combine and activation: sums (f, y, x, c) to values (y, x, c).
+
+    The sums are used up: they are overwritten where that saves a pass over memory.
+    """
     one_per_filter = (-1, 1, 1, 1)
-    values = sums * np.reshape(stage.scale, one_per_filter)
+    values = sums
+    if stage.scale != (1.0,) * len(sums):
+        values *= np.reshape(stage.scale, one_per_filter)
     if inside is not None:
         values *= inside[..., None]
-    values += np.reshape(stage.bias, one_per_filter)
+    if any(stage.bias):
+        values += np.reshape(stage.bias, one_per_filter)
     if stage.combine:
         values = COMBINES[stage.combine](values)
     else:  # channel by channel, filter by filter: the order of a depthwise layer
