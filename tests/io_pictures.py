@@ -103,6 +103,8 @@ def png_chunks(payload: bytes) -> list[tuple[bytes, bytes]]:
         assert crc == zlib.crc32(kind + contents)
         found.append((kind, contents))
         at += 12 + length
+        if kind == b"IEND":  # what follows is none of PNG's business
+            break
     return found
 
 

@@ -105,7 +105,10 @@ def test_a_new_file_is_written_whole_with_the_usual_mode(tmp_path: Path) -> None
 def test_an_old_file_is_kept_unless_told(tmp_path: Path) -> None:
     target = tmp_path / "a.png"
     target.write_bytes(b"old")
-    for refuse in (check_target, lambda path, *, overwrite: write_bytes(path, b"", overwrite=overwrite)):
+    for refuse in (
+        check_target,
+        lambda path, *, overwrite: write_bytes(path, b"", overwrite=overwrite),
+    ):
         with pytest.raises(OutputError, match="exists") as caught:
             refuse(target, overwrite=False)
         assert "--overwrite" in caught.value.hint
@@ -249,7 +252,10 @@ def test_standard_output_takes_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_terminal_gets_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", Stream(terminal=True))
-    for refuse in (check_target, lambda path, *, overwrite: write_bytes(path, b"", overwrite=overwrite)):
+    for refuse in (
+        check_target,
+        lambda path, *, overwrite: write_bytes(path, b"", overwrite=overwrite),
+    ):
         with pytest.raises(OutputError, match="terminal") as caught:
             refuse("-", overwrite=True)
         assert "> out.png" in caught.value.hint

@@ -112,13 +112,14 @@ def test_npy_cut_anywhere_is_refused() -> None:
         ("1e3,nan\n-inf,.5", [[1000, np.nan], [-np.inf, 0.5]], 2),
         ("9223372036854775807\n-1", [[9223372036854775807], [-1]], 2),
         ("7", [[7]], 1),
+        ("-9223372036854775808", [[-9223372036854775808]], 1),
     ],
 )
 def test_text_of_numbers(text: str, wanted: list[list[float]], ndim: int) -> None:
     image, header = decode(text.encode(), "x.csv", max_pixels=10), probe(text.encode(), "x.csv")
     whole = all(isinstance(value, int) for row in wanted for value in row)
     np.testing.assert_array_equal(image.samples[:, :, 0], np.array(wanted))
-    assert image.samples.dtype == header.dtype == (np.int64 if whole else np.float64)
+    assert image.samples.dtype.name == header.dtype == ("int64" if whole else "float64")
     assert (header.height, header.width, 1) == image.samples.shape
     assert image.ndim == ndim
 
@@ -139,6 +140,23 @@ def test_text_of_numbers(text: str, wanted: list[list[float]], ndim: int) -> Non
 def test_bad_text_says_where(text: bytes, said: str) -> None:
     with pytest.raises(InputError, match=said):
         decode(text, "x.csv", max_pixels=10)
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype"),
+    [
+        (b"18446744073709551615,0", "uint64"),
+        (b"18446744073709551615,-1", "float64"),
+        (b"18446744073709551616,1", "float64"),
+        (b"9223372036854775807,-9223372036854775808", "int64"),
+    ],
+)
+def test_whole_numbers_take_the_dtype_that_holds_them(text: bytes, dtype: str) -> None:
+    image = decode(text, "x.csv", max_pixels=None)
+    assert image.samples.dtype.name == probe(text, "x.csv").dtype == dtype
+    assert image.samples[0, 0, 0] == float(text.split(b",")[0]) or dtype != "float64"
+    if dtype != "float64":
+        assert [int(value) for value in image.samples.ravel()] == [int(w) for w in text.split(b",")]
 
 
 def test_numbers_survive_the_text() -> None:

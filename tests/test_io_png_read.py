@@ -115,9 +115,11 @@ def test_a_profile_of_another_colour_space_is_dropped_aloud() -> None:
 
 def test_an_animation_says_what_it_left_out() -> None:
     control = (b"acTL", struct.pack(">II", 12, 0))
-    payload = png_file((1, 1, 8, 0, 0), b"\0a", control)
-    assert probe(payload, "x.png").frames == 12
-    assert "12 frames" in decode(payload, "x.png", max_pixels=None).notes[0]
+    for first, frames in (((b"fcTL", bytes(26)), 12), ((b"tIME", bytes(7)), 13)):
+        payload = png_file((1, 1, 8, 0, 0), b"\0a", control, first)
+        assert probe(payload, "x.png").frames == frames
+        notes = decode(payload, "x.png", max_pixels=None).notes
+        assert notes == (f"PNG: first of {frames} frames taken",)
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="shared test data is not here")

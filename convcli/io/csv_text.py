@@ -3,7 +3,7 @@ Text of numbers <-> numbers: one row a line; commas, semicolons, tabs or blanks 
 
     # comments, to the end of the line
     1, 2, 3
-    4, 5, 6        int64 where all are whole, else float64
+    4, 5, 6        int64 (or uint64) where all are whole, else float64
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from convcli.io.limits import check_size
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_WHOLE = re.compile(r"[-+]?[0-9]{1,19}")
-_LARGEST = (1 << 63) - 1
+_WHOLE = re.compile(r"[-+]?[0-9]{1,20}")
 _PLAIN = 2  # dimensions that text can hold
 
 
@@ -52,9 +51,9 @@ def probe(data: bytes, name: str) -> Header:
     """Header of a text of numbers: the sides by its first line, the dtype by all of it."""
     lines = _csv_lines(data, name)
     columns = len(_splitter(lines[0][1])(lines[0][1]))
-    words = (word for _, line in lines for word in re.split(r"[\s,;]+", line) if word)
-    whole = all(_WHOLE.fullmatch(word) and abs(int(word)) <= _LARGEST for word in words)
-    dtype = "int64" if whole else "float64"
+    words = [word for _, line in lines for word in re.split(r"[\s,;]+", line) if word]
+    whole = all(map(_WHOLE.fullmatch, words))
+    dtype = _dtype([int(word) for word in words] if whole else [0.0])
     return Header("CSV", columns, len(lines), 1, dtype, "numbers", bytes=len(data))
 
 
@@ -71,9 +70,18 @@ def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
     columns = len(split(lines[0][1]))
     check_size(name, columns, len(lines), max_pixels)
     rows = [_row(split(line), columns, f"{name}:{at}") for at, line in lines]
-    whole = all(type(value) is int and abs(value) <= _LARGEST for row in rows for value in row)
-    array = np.array(rows, np.int64 if whole else np.float64)
+    array = np.array(rows, _dtype([value for row in rows for value in row]))
     return Image(array.reshape(len(rows), columns, 1), "numbers", ndim=min(len(rows), _PLAIN))
+
+
+def _dtype(values: list[float]) -> str:
+    """The smallest of int64, uint64 and float64 that holds every value."""
+    if not all(type(value) is int for value in values):
+        return "float64"
+    low, high = min(values), max(values)
+    if -(1 << 63) <= low and high < 1 << 63:
+        return "int64"
+    return "uint64" if low >= 0 and high < 1 << 64 else "float64"
 
 
 def _row(words: list[str], columns: int, place: str) -> list[float]:
@@ -94,14 +102,18 @@ def _number(word: str, place: str) -> float:
 
 
 def encode(image: Image) -> bytes:
-    """One line a row, commas between, each number the shortest text that reads back the same."""
+    """One line a row, commas between, each number the shortest that its dtype reads back."""
     if image.samples.shape[2] != 1:
         raise OutputError(
             f"The picture has {image.samples.shape[2]} channels; CSV holds one.",
             "Write .npy, or take one channel.",
         )
-    rows = image.samples[:, :, 0].tolist()
-    return "".join(",".join(map(_shortest, row)) + "\n" for row in rows).encode()
+    rows = image.samples[:, :, 0]
+    if rows.dtype.kind == "f" and rows.itemsize < 8:  # noqa: PLR2004 - bytes of Python's own float
+        texts = (map(str, row) for row in rows)  # 0.1, not 0.10000000149011612
+    else:
+        texts = (map(_shortest, row) for row in rows.tolist())
+    return "".join(",".join(row) + "\n" for row in texts).encode()
 
 
 def _shortest(value: float) -> str:

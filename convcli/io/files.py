@@ -93,6 +93,8 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
 
 
 def _check_file(name: str, *, overwrite: bool) -> None:
+    if "\0" in name:
+        raise OutputError(f"{name!r} can't be written: names hold no null byte.")
     if os.path.isdir(name) or not os.path.basename(name):  # noqa: PTH112, PTH119 - 'out/' ends so
         raise OutputError(f"{name} is a folder.", "Name a file in it.")
     if os.path.lexists(name) and not overwrite and not _is_device(name):

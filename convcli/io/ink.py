@@ -52,8 +52,8 @@ def lab_to_rgb(samples: Samples) -> Samples:
     import numpy as np
     from PIL import Image, ImageCms
 
-    # Pillow's LAB has a and b offset by 128.
-    picture = Image.fromarray(samples ^ np.array([0, 128, 128], np.uint8), mode="LAB")
+    # Taken from bytes, Pillow's LAB has a and b signed, as TIFF has them.
+    picture = Image.fromarray(np.ascontiguousarray(samples), mode="LAB")
     source, target = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
     rgb = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
     if rgb is None:

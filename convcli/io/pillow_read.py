@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from convcli.errors import InputError
 from convcli.io.image import CHANNELS, Header, Image, Layout, Metadata, Samples
 from convcli.io.limits import check_size, damaged
 from convcli.io.orientation import stated, swaps_sides
@@ -79,7 +80,12 @@ def quiet() -> Iterator[None]:
 
 def _open(format_name: str, data: bytes) -> ImageFile.ImageFile:
     module, class_name = PLUGINS[format_name]
-    plugin = getattr(importlib.import_module(f"PIL.{module}"), class_name)
+    try:
+        plugin = getattr(importlib.import_module(f"PIL.{module}"), class_name)
+    except (ImportError, AttributeError) as error:  # IM leaves Pillow in 2028
+        raise InputError(
+            f"This Pillow reads no {format_name} files.", "Try another one."
+        ) from error
     picture: ImageFile.ImageFile = plugin(BytesIO(data))
     return picture
 

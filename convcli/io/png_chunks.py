@@ -56,9 +56,12 @@ class Png:
 
     @property
     def frames(self) -> int:
-        """Frames of an animation, 1 for a still picture."""
+        """Frames of an animation, 1 for a still picture; the picture shown first counts."""
         control = self.chunk(b"acTL")
-        return max(1, int.from_bytes(control[:4], "big")) if control else 1
+        if control is None:
+            return 1
+        apart = self.chunk(b"fcTL") is None  # nothing before IDAT says that it is a frame
+        return max(1, int.from_bytes(control[:4], "big") + apart)
 
 
 def read_chunks(data: bytes, name: str, *, strict: bool) -> Png:
@@ -115,7 +118,7 @@ def _file(png: Png, kind: bytes, contents: memoryview, name: str) -> None:
         png.samples.append(contents)
     elif kind == b"IHDR":
         raise damaged(name, "the PNG has two headers")
-    elif kind not in {b"fdAT", b"fcTL"}:
+    elif kind != b"fdAT" and not (kind == b"fcTL" and png.samples):
         critical = not kind[:1].islower()
         if critical and kind != b"PLTE":
             raise damaged(name, f"unknown critical chunk {kind!r}")

@@ -73,7 +73,7 @@ def _notes(png: Png, metadata: Metadata) -> Iterator[str]:
     if png.chunk(b"iCCP") and metadata.icc is None:
         yield "ICC profile dropped: it does not decompress"
     if png.frames > 1:
-        yield f"PNG: the still picture taken, {png.frames} frames of animation left out"
+        yield f"PNG: first of {png.frames:,} frames taken"
     if png.colour == PALETTE:
         yield "palette decoded to RGB" + (" with alpha" if png.transparent else "")
     elif png.transparent:
