@@ -131,7 +131,7 @@ def slow_png(payload: bytes) -> NDArray[Any]:
     chunks = png_chunks(payload)
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[0][1])
     raw = zlib.decompress(b"".join(c for k, c in chunks if k == b"IDAT"))
-    named = {k: c for k, c in reversed(chunks)}
+    named = dict(reversed(chunks))
     values = np.zeros((height, width, _PER_PIXEL[colour]), np.int64)
     at = 0
     for left, top, across, down in _PASSES if interlaced else ((0, 0, 1, 1),):
@@ -142,7 +142,7 @@ def slow_png(payload: bytes) -> NDArray[Any]:
     return _meaning(values, depth, colour, named)
 
 
-def _unfiltered(
+def _unfiltered(  # noqa: PLR0917 - IHDR's fields
     raw: bytes, at: int, columns: int, rows: int, depth: int, channels: int
 ) -> tuple[NDArray[Any], int]:
     size, step = -(-columns * channels * depth // 8), max(1, channels * depth // 8)
@@ -183,4 +183,5 @@ def _meaning(
         wanted = np.frombuffer(key, ">u2") & ((1 << depth) - 1)
         shown = np.where((values == wanted).all(axis=2, keepdims=True), 0, full)
         scaled = np.concatenate([scaled, shown], axis=2)
-    return scaled.astype(dtype)
+    whole: NDArray[Any] = scaled.astype(dtype)
+    return whole

@@ -87,13 +87,13 @@ def test_each_file_is_read_or_refused_as_it_must(
         except InputError as error:
             assert file in error.message  # noqa: PT017 - either is right, silence is not
     else:
-        error = refused(file)
+        said = refused(file).message
         if "too large" in must and not file.endswith(".icns"):  # a kind that is not read at all
-            assert "too large" in error.message
+            assert "too large" in said
     assert capfd.readouterr() == ("", "")
 
 
-def seen_by_pillow(payload: bytes, layout: str) -> Any:  # noqa: ANN401 - an array
+def seen_by_pillow(payload: bytes, layout: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         picture = ImageOps.exif_transpose(PillowImage.open(BytesIO(payload)))
@@ -130,7 +130,7 @@ def test_png_samples_are_those_of_the_book() -> None:
     for entry in files():
         file = entry["file"]
         payload = (CORPUS / file).read_bytes()
-        small = entry["size"] and entry["size"][0] * entry["size"][1] < 20_000
+        small = entry.get("size") and entry["size"][0] * entry["size"][1] < 20_000
         if file.startswith("valid/") and payload.startswith(b"\x89PNG") and small:
             image = read(file)
             if "orientation" in " ".join(image.notes):

@@ -126,7 +126,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
     target = tmp_path / "a.png"
     publish = files_module._publish  # noqa: SLF001 - the moment between check and rename
 
-    def late(*parts: Any, **named: Any) -> None:  # noqa: ANN401 - passed on
+    def late(*parts: Any, **named: Any) -> None:
         target.write_bytes(b"theirs")
         publish(*parts, **named)
 

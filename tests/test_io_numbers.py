@@ -12,13 +12,13 @@ from convcli.errors import InputError, OutputError
 from convcli.io import Image, decode, encode, probe
 
 
-def saved(array: Any) -> bytes:  # noqa: ANN401 - anything numpy saves
+def saved(array: Any) -> bytes:
     stream = BytesIO()
     np.save(stream, array, allow_pickle=True)
     return stream.getvalue()
 
 
-def load(payload: bytes) -> Any:  # noqa: ANN401 - an array
+def load(payload: bytes) -> Any:
     return np.load(BytesIO(payload), allow_pickle=False)
 
 
@@ -57,7 +57,7 @@ def test_npy_keeps_shape_dtype_and_values(dtype: str, shape: tuple[int, ...], or
         np.zeros(2, "datetime64[s]"),
     ],
 )
-def test_npy_of_other_things_is_refused(array: Any) -> None:  # noqa: ANN401 - anything numpy saves
+def test_npy_of_other_things_is_refused(array: Any) -> None:
     with pytest.raises(InputError, match=r"x\.npy"):
         decode(saved(array), "x.npy", max_pixels=None)
     with pytest.raises(InputError, match=r"x\.npy"):

@@ -28,7 +28,7 @@ STORED = {
 }
 
 
-def stored(orientation: int, channels: int = 1) -> Any:  # noqa: ANN401 - an array
+def stored(orientation: int, channels: int = 1) -> Any:
     marks = [[255 * (mark == "#") for mark in row] for row in STORED[orientation]]
     return np.repeat(np.array(marks, np.uint8)[:, :, None], channels, axis=2)
 

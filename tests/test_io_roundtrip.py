@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import imagecodecs
 import numpy as np
 import pytest
-from PIL import Image as PillowImage
 from io_pictures import exif, metadata, picture, pillow, samples, slow_png
+from PIL import Image as PillowImage
 
 from convcli.errors import OutputError, UsageError
 from convcli.io import (

@@ -79,7 +79,7 @@ def _dtype(values: list[float]) -> str:
     if not all(type(value) is int for value in values):
         return "float64"
     low, high = min(values), max(values)
-    if -(1 << 63) <= low and high < 1 << 63:
+    if low >= -(1 << 63) and high < 1 << 63:
         return "int64"
     return "uint64" if low >= 0 and high < 1 << 64 else "float64"
 

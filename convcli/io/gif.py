@@ -6,7 +6,7 @@ Only counts frames: Pillow counts them by seeking through each, which for 50000 
 
 from __future__ import annotations
 
-_EXTENSION, _FRAME = 0x21, 0x2C
+_EXTENSION, _FRAME, _END = 0x21, 0x2C, 0x3B
 _TABLE = 0x80
 
 
@@ -19,8 +19,10 @@ def count_frames(data: bytes) -> int:
         elif data[at] == _FRAME:
             frames += 1
             at = _after_blocks(data, at + 11 + _table_bytes(data[at + 9 : at + 10]))
-        else:
+        elif data[at] == _END:
             break
+        else:
+            at += 1  # stray bytes between blocks are passed over, as Pillow does
     return max(1, frames)
 
 
