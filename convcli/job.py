@@ -10,13 +10,14 @@ a -> k-1-a. Kernels of one recipe that differ in size are laid on each other by 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from convcli.errors import KernelError, UsageError
+from convcli.kernels.number import parse_number
 from convcli.spec import SCALES, Extent, Job, Padding, Pair, Pixels, Stage
 from convcli.treatment import check_sums
 
@@ -150,13 +151,10 @@ def rescaled(kernel: Kernel, wish: str | None, name: str) -> float:
 
 def number(text: str, option: str) -> float:
     """`2`, `-0.5`, `1e-3`, `1/9`. UsageError, naming the option, for anything else."""
-    try:
-        value = float(Fraction(text)) if "/" in text else float(text)
-    except (ValueError, ZeroDivisionError):
-        raise UsageError(f"{option} {text}: not a number.", "Write 2, 0.5 or 1/9.") from None
-    if value - value != 0.0:
+    value = parse_number(text.strip())
+    if value is None or not math.isfinite(value):
         raise UsageError(f"{option} {text}: not a finite number.", "Write 2, 0.5 or 1/9.")
-    return value
+    return float(value)
 
 
 def pair(text: str, option: str, least: int) -> Pair:
