@@ -1,0 +1,184 @@
+"""
+Kernels that answer to change, by formula: gradients, Laplacians, sharpening, texture.
+
+Written as correlation templates: a gradient is positive where the image gets brighter to the right
+(x) or downwards (y). Laplacians are negative in the centre. Only `math` is used.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import starmap
+from typing import Final
+
+from convcli.errors import KernelError
+from convcli.kernels.kernel import Kernel, Matrix
+from convcli.kernels.smoothing import fit, gauss_line, outer
+
+Side = tuple[float, ...]
+
+# operator -> smoothing across the derivative -1 0 1; Sobel comes in every odd size.
+_ACROSS: Final[dict[str, Side]] = {
+    "central": (1.0,),
+    "prewitt": (1.0, 1.0, 1.0),
+    "sobel": (1.0, 2.0, 1.0),
+    "scharr": (3.0, 10.0, 3.0),
+    "bickley": (1.0, 4.0, 1.0),
+}
+OPERATORS: Final = tuple(_ACROSS)
+LAWS: Final[dict[str, Side]] = {
+    "L5": (1.0, 4.0, 6.0, 4.0, 1.0),
+    "E5": (-1.0, -2.0, 0.0, 2.0, 1.0),
+    "S5": (-1.0, 0.0, 2.0, 0.0, -1.0),
+    "W5": (-1.0, 2.0, 0.0, -2.0, 1.0),
+    "R5": (1.0, -4.0, 6.0, -4.0, 1.0),
+}
+_SMALLEST: Final = 3
+
+
+def gradient(operator: str, size: int, axis: str) -> Kernel:
+    """Derivative x smoothing, scaled to gain 1: a ramp of one level a pixel gives one level."""
+    if size % 2 == 0 or (size != _SMALLEST and operator != "sobel"):
+        raise KernelError(
+            f"gradient: there is no {operator} of size {size}",
+            "Sobel comes in every odd size from 3; the others in size 3.",
+        )
+    along, across = (-1.0, 0.0, 1.0), _ACROSS[operator]
+    if operator == "sobel":
+        across = tuple(float(math.comb(size - 1, i)) for i in range(size))
+        inner = [float(math.comb(size - 3, i)) for i in range(size - 2)]
+        # Binomial smoothing of the plain difference -1 0 1.
+        along = tuple(
+            starmap(float.__sub__, zip([0.0, 0.0, *inner], [*inner, 0.0, 0.0], strict=True))
+        )
+    gain = math.fsum((i - size // 2) * cell for i, cell in enumerate(along)) * math.fsum(across)
+    return outer(across, along, 1 / gain) if axis == "x" else outer(along, across, 1 / gain)
+
+
+def gauss_derivative(sigma: float, dx: int, dy: int, radius: int | None) -> Kernel:
+    """d^dx/dx d^dy/dy of a Gaussian as a template: (x/s^2) G, (x^2/s^4 - 1/s^2) G, ..."""
+    reach = int(4 * sigma + 0.5) if radius is None else radius
+    line = gauss_line(sigma, reach)
+    column, row = (
+        [_hermite(order, i - reach, sigma) * cell for i, cell in enumerate(line)]
+        for order in (dy, dx)
+    )
+    return outer(column, row)
+
+
+def _hermite(order: int, x: int, sigma: float) -> float:
+    """Factor of the Gaussian, in the sign of a correlation template."""
+    return (1.0, x / sigma**2, x * x / sigma**4 - 1 / sigma**2)[order]
+
+
+def laplacian(alpha: float) -> Kernel:
+    """4/(a+1) * (a/4 (1-a)/4 a/4 / (1-a)/4 -1 (1-a)/4 / ...); MathWorks fspecial."""
+    corner, edge = alpha / (alpha + 1), (1 - alpha) / (alpha + 1)
+    outside = (corner, edge, corner)
+    # The centre is minus the sum as computed, so that the weights add up to nothing.
+    middle = (edge, -math.fsum((*outside, *outside, edge, edge)), edge)
+    return Kernel((outside, middle, outside))
+
+
+def laplacian_of_gaussian(sigma: float, radius: int | None) -> Kernel:
+    """(x^2 + y^2 - 2 s^2) / s^4 * G, less its mean so that a flat area gives 0; fspecial."""
+    reach = int(4 * sigma + 0.5) if radius is None else radius
+    fit(2 * reach + 1, 2 * reach + 1)
+    line = gauss_line(sigma, reach)
+    span = range(-reach, reach + 1)
+    rows = [
+        [
+            (i * i + j * j - 2 * sigma**2) / sigma**4 * line[i + reach] * line[j + reach]
+            for j in span
+        ]
+        for i in span
+    ]
+    return Kernel(_without_mean(rows))
+
+
+def _without_mean(rows: list[list[float]]) -> Matrix:
+    mean = math.fsum(cell for row in rows for cell in row) / (len(rows) * len(rows[0]))
+    return tuple(tuple(cell - mean for cell in row) for row in rows)
+
+
+def difference_of_gaussians(sigma: float, sigma2: float | None, radius: int | None) -> Kernel:
+    """G(sigma) - G(sigma2); 1.6 times sigma comes closest to a Laplacian of Gaussian (Marr)."""
+    wide = 1.6 * sigma if sigma2 is None else sigma2
+    reach = int(4 * max(sigma, wide) + 0.5) if radius is None else radius
+    return _mix(1.0, _blur(sigma, reach), -1.0, _blur(wide, reach))
+
+
+def unsharp(sigma: float, amount: float, radius: int | None) -> Kernel:
+    """(1 + a) * image - a * G: adds what a Gaussian takes away; sums to 1."""
+    return _mix(1 + amount, None, -amount, _blur(sigma, radius))
+
+
+def highpass(sigma: float, radius: int | None) -> Kernel:
+    """Image - G: what a Gaussian takes away; sums to 0."""
+    return _mix(1.0, None, -1.0, _blur(sigma, radius))
+
+
+def highboost(amount: float, size: int) -> Kernel:
+    """a * image - mean of size x size; sums to a - 1."""
+    if size % 2 == 0:
+        raise KernelError(f"highboost: size {size} has no middle", "Give an odd size.")
+    return _mix(amount, None, -1.0, outer((1.0 / size,) * size, (1.0 / size,) * size).matrix)
+
+
+def _blur(sigma: float, radius: int | None) -> Matrix:
+    line = gauss_line(sigma, radius)
+    return outer(line, line).matrix
+
+
+def _mix(a: float, first: Matrix | None, b: float, second: Matrix) -> Kernel:
+    """a * first + b * second, of one size; None is the identity."""
+    middle = len(second) // 2
+    rows = [[b * cell for cell in row] for row in second]
+    for i, row in enumerate(rows):
+        for j in range(len(row)):
+            row[j] += a * (first[i][j] if first else float(i == j == middle))
+    return Kernel(tuple(map(tuple, rows)))
+
+
+def emboss(angle: float, depth: float) -> Kernel:
+    """Identity + depth * slope towards `angle`, degrees counter-clockwise; sums to 1."""
+    # Rounded so that whole eighths of a turn give whole numbers; -45 is the classic -2 -1 0 ...
+    right = round(depth * math.sqrt(2) * math.cos(math.radians(angle)), 12)
+    down = round(-depth * math.sqrt(2) * math.sin(math.radians(angle)), 12)
+    span = (-1, 0, 1)
+    rows = [[right * j + down * i + (i == j == 0) + 0.0 for j in span] for i in span]
+    return Kernel(tuple(map(tuple, rows)))
+
+
+def gabor(sigma: float, wavelength: float, angle: float, phase: float, ratio: float) -> Kernel:
+    """exp(-(u^2 + g^2 v^2) / 2 s^2) * cos(2 pi u / wavelength + phase), less its mean."""
+    reach = int(3 * sigma / min(1.0, ratio) + 0.5)
+    fit(2 * reach + 1, 2 * reach + 1)
+    turn, shift = math.radians(angle), math.radians(phase)
+    rows = []
+    for y in range(reach, -reach - 1, -1):  # upwards, as the angle counts
+        across = [
+            (x * math.cos(turn) + y * math.sin(turn), y * math.cos(turn) - x * math.sin(turn))
+            for x in range(-reach, reach + 1)
+        ]
+        rows.append(
+            [
+                math.exp(-(u * u + (ratio * v) ** 2) / (2 * sigma * sigma))
+                * math.cos(2 * math.pi * u / wavelength + shift)
+                for u, v in across
+            ]
+        )
+    return Kernel(_without_mean(rows))
+
+
+def shift(right: int, down: int) -> Kernel:
+    """1 in one cell: moves the image by whole pixels; tells convolve from correlate."""
+    high, wide = 2 * abs(down) + 1, 2 * abs(right) + 1
+    fit(high, wide)
+    column = [float(i == abs(down) - down) for i in range(high)]
+    return outer(column, [float(j == abs(right) - right) for j in range(wide)])
+
+
+def laws(column: str, row: str) -> Kernel:
+    """Texture energy: the product of two of L5 (level), E5 (edge), S5 (spot), W5, R5 (ripple)."""
+    return outer(LAWS[column], LAWS[row])

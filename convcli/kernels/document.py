@@ -1,0 +1,180 @@
+"""
+A kernel file as plain data with positions, whether it was YAML or TOML, and what is wrong with it.
+
+    Table   name: value, ...      Scalar   one text or number, as written
+    Items   a list
+
+Every node knows its line and column (from 1; 0 where unknown), so that each fault can show them:
+
+    kernels/mine.yaml:6:11: 'x' is not a number
+        5 |   - [ 1, 0, -1]
+        6 |   - [ 2, 0,  x]
+                        ^ row 2, column 3
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from convcli.errors import KernelError
+from convcli.kernels.number import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+# A file above this is refused before it is parsed. A million weights of seven characters fit.
+MAX_BYTES: Final = 8_000_000
+# Parsed lists cost some 300 bytes a number; a text block costs 32, and is what large files use.
+MAX_LISTED: Final = 65_536
+MAX_DEPTH: Final = 8
+_SHOWN_FAULTS: Final = 20
+_EXCERPT_WIDTH: Final = 72
+
+Style: TypeAlias = Literal["plain", "quoted", "block"]
+
+
+@dataclass(slots=True)
+class Scalar:
+    """One value that is no list and no table: its text, and how it was written."""
+
+    text: str
+    line: int = 0
+    column: int = 0
+    style: Style = "plain"
+
+
+@dataclass(slots=True)
+class Items:
+    """A list."""
+
+    items: list[Node]
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(slots=True)
+class Table:
+    """Keys and values, each key with its own position."""
+
+    entries: dict[str, tuple[Scalar, Node]]
+    line: int = 0
+    column: int = 0
+
+    def get(self, key: str) -> Node | None:
+        """Give the value of a key, or None where the key is missing."""
+        return self.entries[key][1] if key in self.entries else None
+
+
+Node: TypeAlias = Scalar | Items | Table
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a kernel file; line and column count from 1, 0 is unknown."""
+
+    path: str
+    line: int
+    column: int
+    text: str
+    excerpt: str = ""
+
+    def __str__(self) -> str:
+        place = [printable(self.path), *(str(n) for n in (self.line, self.column) if n)]
+        head = f"{':'.join(place)}: {self.text}"
+        return f"{head}\n{self.excerpt}" if self.excerpt else head
+
+
+class Broken(Exception):  # noqa: N818 - the reader leaves a file that cannot be read on
+    """Reading this file cannot go on; its faults are with the `Findings`."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """The faults of one file, in the order found, and the lines to show them in."""
+
+    path: str
+    text: str = ""
+    faults: list[Fault] = field(default_factory=list)
+
+    def add(self, node: Node | None, text: str, note: str = "") -> None:
+        """Report a fault at a node, with the line and a caret."""
+        line, column = (node.line, node.column) if node else (0, 0)
+        self.at(line, column, text, note)
+
+    def at(self, line: int, column: int, text: str, note: str = "") -> None:
+        """Report a fault at a line and column from 1; column 0 shows no line."""
+        shown = excerpt(self.text, line, column, note) if line and column else ""
+        self.faults.append(Fault(self.path, line, column, text, shown))
+
+    def stop(self, line: int, column: int, text: str) -> Broken:
+        """Report a fault that ends the reading; to be raised by the caller."""
+        self.at(line, column, text)
+        return Broken(text)
+
+
+def excerpt(text: str, line: int, column: int, note: str = "") -> str:
+    """Show the line before, the line itself and a caret under the column."""
+    lines = text.split("\n")
+    if not 1 <= line <= len(lines):
+        return ""
+    # A long line is shown from a little before the caret.
+    start = max(0, column - _EXCERPT_WIDTH // 2) if column > _EXCERPT_WIDTH else 0
+    shown = []
+    for number in (line - 1, line):
+        if number >= 1 and (number == line or lines[number - 1].strip()):
+            body = _visible(lines[number - 1][start : start + _EXCERPT_WIDTH])
+            shown.append(f"{number:>5} | {body}".rstrip())
+    caret = " " * (8 + column - 1 - start) + "^"
+    return "\n".join([*shown, f"{caret} {note}".rstrip()])
+
+
+def _visible(text: str) -> str:
+    """One character for each, so that the caret stays under its column."""
+    return "".join(c if c.isprintable() else " " if c in "\t\r" else "?" for c in text)
+
+
+def refusal(faults: Sequence[Fault], files: int = 1) -> KernelError:
+    """One error that tells all faults."""
+    told = [str(fault) for fault in faults[:_SHOWN_FAULTS]]
+    if len(faults) > _SHOWN_FAULTS:
+        told.append(f"... and {len(faults) - _SHOWN_FAULTS} more")
+    problems = "1 problem" if len(faults) == 1 else f"{len(faults)} problems"
+    where = "1 kernel file" if files == 1 else f"{files} kernel files"
+    return KernelError(
+        "\n".join(told), f"{problems} in {where}. Check all with: convcli kernels check"
+    )
+
+
+def read_text(path: Path, findings: Findings) -> str:
+    """Read a file as UTF-8, with or without a byte-order mark; too large is refused unread."""
+    try:
+        if not path.is_file():
+            # A named pipe or a device would make the reader wait for ever.
+            raise findings.stop(0, 0, "is not a file" if path.exists() else "does not exist")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise findings.stop(0, 0, f"cannot be read: {reason}") from error
+    if len(data) > MAX_BYTES:
+        raise findings.stop(
+            0, 0, f"is larger than {MAX_BYTES // 1_000_000} MB; keep large matrices in a .npy file"
+        )
+    return _decoded(data, findings)
+
+
+def _decoded(data: bytes, findings: Findings) -> str:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise findings.stop(
+            line,
+            0,
+            f"is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}; "
+            "save the file as UTF-8",
+        ) from error
+    findings.text = text = text.replace("\r\n", "\n")
+    return text

@@ -1,0 +1,195 @@
+"""
+The values of one table of a kernel file, each checked as it is taken; faults go to the findings.
+
+A missing key gives the empty value of its type, so that the caller reads on and all faults of a
+file come out together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from convcli.errors import KernelError
+from convcli.kernels.document import Findings, Items, Node, Scalar, Table
+from convcli.kernels.kernel import Bias, Kernel
+from convcli.kernels.number import Number, parse_number, shown, wrong_with
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Word = TypeVar("Word", bound=str)
+
+# What can stand in a file name on every system and before the colon of `name:sigma=2`.
+_NAME: Final = re.compile(r"\w[\w.+-]*")
+_LONGEST_NAME: Final = 80
+_LONGEST_TEXT: Final = 4000
+_MOST_NAMES: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The keys of one table, taken one by one."""
+
+    table: Table
+    findings: Findings
+
+    def key(self, name: str) -> Node | None:
+        """Where the key itself stands."""
+        return self.table.entries[name][0] if name in self.table.entries else None
+
+    def refuse_unknown(self, known: Iterable[str]) -> None:
+        """Report every key that has no meaning: a lost `divisor` would change the result."""
+        keys = tuple(known)
+        for name, (key, _) in self.table.entries.items():
+            if name not in keys:
+                self.findings.add(key, f"unknown key {shown(name)}.{meant(name, keys)}")
+
+    def scalar(self, name: str) -> Scalar | None:
+        """Give the single value of a key; a list, a table or nothing is a fault."""
+        node = self.table.get(name)
+        if node is None:
+            return None
+        if isinstance(node, Scalar) and (node.text or node.style != "plain"):
+            return node
+        if isinstance(node, Scalar):
+            self.findings.add(self.key(name), f"'{name}' has no value")
+        else:
+            self.findings.add(node, f"'{name}' takes one value")
+        return None
+
+    def text(self, name: str, *, lines: bool = False) -> str:
+        """Give a text without control characters; `lines` allows line breaks."""
+        node = self.scalar(name)
+        if node is None:
+            return ""
+        text = node.text.strip()
+        if len(text) > _LONGEST_TEXT:
+            self.findings.add(node, f"'{name}' is longer than {_LONGEST_TEXT} characters")
+        elif not all(line.isprintable() for line in (text.split("\n") if lines else [text])):
+            self.findings.add(node, f"'{name}' holds control characters")
+        else:
+            return text
+        return ""
+
+    def name(self, name: str) -> str:
+        """Give a kernel's name: letters, digits and - _ . + only."""
+        node = self.scalar(name)
+        return self._checked(node, name) if node else ""
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """Give a list of names, as for tags; a single word is a list of one."""
+        node = self.table.get(name)
+        if node is None:
+            return ()
+        found = node.items if isinstance(node, Items) else [node]
+        if not all(isinstance(item, Scalar) for item in found) or len(found) > _MOST_NAMES:
+            self.findings.add(node, f"'{name}' is a list of at most {_MOST_NAMES} words")
+            return ()
+        return tuple(self._checked(item, name) for item in found if isinstance(item, Scalar))
+
+    def _checked(self, node: Scalar, name: str) -> str:
+        if len(node.text) <= _LONGEST_NAME and _NAME.fullmatch(node.text):
+            return node.text
+        self.findings.add(
+            node,
+            f"'{name}' {shown(node.text)} may hold letters, digits and - _ . + "
+            f"(at most {_LONGEST_NAME}, the first a letter or digit)",
+        )
+        return ""
+
+    def choice(self, name: str, known: tuple[Word, ...]) -> Word | None:
+        """Give one of the known words."""
+        node = self.scalar(name)
+        if node is None:
+            return None
+        for word in known:
+            if word == node.text:
+                return word
+        text = f"'{name}' {shown(node.text)} is not one of {', '.join(known)}."
+        self.findings.add(node, text + meant(node.text, known))
+        return None
+
+    def number(self, name: str, *, words: tuple[str, ...] = ()) -> Number | str | None:
+        """Give a finite number, or one of the words."""
+        node = self.scalar(name)
+        if node is None or node.text in words:
+            return node.text if node else None
+        number = parse_number(node.text)
+        wrong = wrong_with(node.text, number)
+        if wrong:
+            also = f" (a number, a fraction or one of {', '.join(words)})" if words else ""
+            self.findings.add(node, f"'{name}': {wrong}{also}")
+            return None
+        return number
+
+    def bias(self, name: str) -> Bias:
+        """Give a bias: a number in sample units, or a share such as 50%."""
+        node = self.scalar(name)
+        try:
+            return Bias.parse(node.text) if node else Bias()
+        except KernelError as error:
+            self.findings.add(node, f"{error.message}. {error.hint}")
+            return Bias()
+
+    def scaled(self, kernel: Kernel, name: str) -> Kernel | None:
+        """Multiply the scale of a kernel by a number, or divide by its sum or sum of |w|."""
+        wanted = self.number(name, words=("sum", "abs"))
+        if wanted is None:
+            return None if name in self.table.entries else kernel
+        if isinstance(wanted, str):
+            return self._normalised(kernel, wanted, name)
+        scale = float(wanted) * kernel.scale
+        if scale == 0 or not math.isfinite(scale):
+            self.findings.add(self.table.get(name), f"a scale of {scale:g} is impossible")
+            return None
+        return replace(kernel, scale=scale)
+
+    def _normalised(self, kernel: Kernel, wanted: str, name: str) -> Kernel | None:
+        plain = replace(kernel, scale=1.0)
+        total = plain.sum if wanted == "sum" else plain.absolute
+        if not math.isfinite(total) or total == 0 or (wanted == "sum" and plain.zero_sum):
+            cure = "leave it out, or use 'abs'" if plain.absolute else "leave it out"
+            text = f"can't scale by '{wanted}': the numbers add up to {total:g}; {cure}"
+            self.findings.add(self.table.get(name), text)
+            return None
+        return replace(kernel, scale=1 / total)
+
+    def anchored(self, kernel: Kernel, name: str) -> Kernel | None:
+        """Set the anchor: [row, column] from 0, `row,column`, or `center`."""
+        node = self.table.get(name)
+        if node is None or (isinstance(node, Scalar) and node.text == "center"):
+            return kernel
+        cells = node.items if isinstance(node, Items) else _pair(node)
+        numbers = [int(c.text) for c in cells if isinstance(c, Scalar) and _counts(c.text)]
+        if len(numbers) != 2 or len(cells) != 2:  # noqa: PLR2004 - a row and a column
+            self.findings.add(node, "'anchor' is [row, column], counted from 0, or center")
+            return None
+        try:
+            return replace(kernel, anchor=(numbers[0], numbers[1]))
+        except KernelError as error:
+            self.findings.add(node, f"{error.message}. {error.hint}")
+            return None
+
+
+def _pair(node: Node) -> list[Node]:
+    parts = node.text.split(",") if isinstance(node, Scalar) else []
+    return [Scalar(part.strip(), node.line, node.column) for part in parts]
+
+
+def _counts(text: str) -> bool:
+    return len(text) < 10 and text.isascii() and text.isdigit()  # noqa: PLR2004 - more digits than any side of a matrix
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """` Did you mean 'matrix'?`, or nothing where no known word is close."""
+    close = difflib.get_close_matches(word[:_LONGEST_NAME], list(known), n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def safe_name(text: str) -> str:
+    """Make a name of any file name: what a name cannot hold becomes a dash."""
+    return re.sub(r"[^\w.+-]+", "-", text)[:_LONGEST_NAME].lstrip(".+-") or "kernel"

@@ -1,0 +1,270 @@
+"""
+A kernel file's keys and what they mean; all faults of a file are found at once.
+
+    name: sobel-x                one of these gives the weights:
+    operation: correlate           matrix:    a text block, or lists of numbers
+    matrix: |                      row:, column:   their outer product
+      -1 0 1                       generate:  {family: gaussian, sigma: 2}
+      -2 0 2                       file:      weights.csv, .txt, .npy or .png beside this file
+      -1 0 1                       kernels:   a list of kernels, with `combine:`
+    scale: 1/8
+
+`load_file` gives the recipe or raises one `KernelError` with every fault; `check_file` gives the
+faults as data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from convcli.errors import KernelError
+from convcli.kernels import fields
+from convcli.kernels.document import (
+    Broken,
+    Fault,
+    Findings,
+    Items,
+    Node,
+    Table,
+    read_text,
+    refusal,
+)
+from convcli.kernels.kernel import OPERATIONS, RANGES, Kernel, Recipe
+from convcli.kernels.number import shown
+from convcli.kernels.weights import WEIGHTS, Weighing
+from convcli.kernels.yamlfile import read_yaml
+from convcli.response import ACTIVATIONS, COMBINES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from convcli.kernels.kernel import Parameter
+
+PART_KEYS: Final = ("name", *WEIGHTS, "use", "scale", "anchor")
+KEYS: Final = (
+    *("name", "title", "about", "tags", "aliases", "see", "source", "license"),
+    *("operation", *WEIGHTS, "kernels", "combine", "scale", "anchor"),
+    *("bias", "range", "activation"),
+)
+YAML_SUFFIXES: Final = (".yaml", ".yml")
+KERNEL_SUFFIXES: Final = (*YAML_SUFFIXES, ".toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What a list of kernels shows of a file, read without making its weights."""
+
+    name: str
+    title: str = ""
+    tags: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def load_file(
+    path: Path,
+    *,
+    given: Mapping[str, Parameter] | None = None,
+    first: str | None = None,
+    resolve: Callable[[str], Recipe] | None = None,
+) -> Recipe:
+    """
+    Read a kernel file; raises `KernelError` with every fault, its line and the line itself.
+
+    `given` replaces parameters of `generate:`, `first` is the value of its first parameter.
+    `resolve` finds the kernels that the file names with `use:`.
+    """
+    recipe, findings = _read(path, _Wish(given or {}, first, resolve))
+    if recipe is None or findings.faults:
+        raise refusal(findings.faults)
+    return recipe
+
+
+def check_file(path: Path, *, resolve: Callable[[str], Recipe] | None = None) -> list[Fault]:
+    """Give every fault of a kernel file, none where it is right."""
+    return _read(path, _Wish({}, None, resolve))[1].faults
+
+
+def read_heading(path: Path) -> Heading:
+    """Read name, title, tags and aliases; a file with faults gives its name and the first one."""
+    findings = Findings(str(path))
+    try:
+        root = _tree(path, findings)
+        if isinstance(root, Table):
+            own = fields.Fields(root, findings)
+            names = own.names("tags"), own.names("aliases")
+            heading = Heading(own.name("name") or stem(path), own.text("title"), *names)
+            if not findings.faults:
+                return heading
+    except Broken:
+        pass
+    fault = findings.faults[0] if findings.faults else None
+    return Heading(stem(path), problem=str(fault or f"{path}: is not a kernel file"))
+
+
+def stem(path: Path) -> str:
+    """The name of a kernel whose file gives none: the file's name, made safe."""
+    return fields.safe_name(path.name.split(".")[0] or path.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What the caller of a file asks for beside the file."""
+
+    given: Mapping[str, Parameter]
+    first: str | None
+    resolve: Callable[[str], Recipe] | None
+
+
+def _read(path: Path, wish: _Wish) -> tuple[Recipe | None, Findings]:
+    findings = Findings(str(path))
+    try:
+        root = _tree(path, findings)
+        recipe = _recipe(root, path, wish, findings)
+        if findings.faults and path.suffix.lower() == ".toml":
+            # Positions cost a second walk over the text, so only a faulty file pays for them.
+            findings.faults.clear()
+            recipe = _recipe(_tree(path, findings, positions=True), path, wish, findings)
+    except Broken:
+        return None, findings
+    return recipe, findings
+
+
+def _tree(path: Path, findings: Findings, *, positions: bool = False) -> Node:
+    text = read_text(path, findings)
+    if path.suffix.lower() != ".toml":
+        return read_yaml(text, findings)
+    # tomllib is imported for TOML files only.
+    from convcli.kernels import tomlfile
+
+    return tomlfile.read_toml(text, findings, tomlfile.positions(text) if positions else None)
+
+
+def _recipe(root: Node, path: Path, wish: _Wish, findings: Findings) -> Recipe | None:
+    if not isinstance(root, Table):
+        findings.add(root, "is not a kernel file: it needs keys and values, such as 'matrix:'")
+        return None
+    own = fields.Fields(root, findings)
+    own.refuse_unknown(KEYS)
+    recipe = Recipe(own.name("name") or stem(path), (Kernel(((1.0,),)),), origin=str(path))
+    recipe = _described(recipe, own)
+    parts = _parts(own, path, wish)
+    combine = own.choice("combine", tuple(COMBINES))
+    if len(parts) > 1 and combine is None and "combine" not in root.entries:
+        findings.add(root.get("kernels"), f"needs 'combine:', one of {', '.join(COMBINES)}")
+    if findings.faults or not parts:
+        return None
+    parameters = parts[0].parameters if len(parts) == 1 else ()
+    kernels = tuple(part.kernel for part in parts)
+    return replace(recipe, kernels=kernels, combine=combine, parameters=parameters)
+
+
+def _described(recipe: Recipe, own: fields.Fields) -> Recipe:
+    """Everything of a recipe but its kernels."""
+    return replace(
+        recipe,
+        title=own.text("title"),
+        about=own.text("about", lines=True),
+        source=own.text("source", lines=True),
+        license=own.text("license"),
+        tags=own.names("tags"),
+        aliases=own.names("aliases"),
+        see=own.names("see"),
+        operation=own.choice("operation", OPERATIONS),
+        range=own.choice("range", RANGES),
+        activation=own.choice("activation", tuple(ACTIVATIONS)) or "none",
+        bias=own.bias("bias"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    kernel: Kernel
+    parameters: tuple[tuple[str, Parameter], ...] = ()
+
+
+def _parts(own: fields.Fields, path: Path, wish: _Wish) -> list[_Part]:
+    """The kernels of a file: its `kernels:` list, or the one that its own keys describe."""
+    listed = own.table.get("kernels")
+    alone = [key for key in WEIGHTS if key in own.table.entries]
+    if listed is None:
+        _refuse_parameters(own, wish)
+        part = _part(own, path, wish, own)
+        return [part] if part else []
+    if alone:
+        own.findings.add(own.key(alone[0]), f"'{alone[0]}' and 'kernels' exclude each other")
+    if not isinstance(listed, Items) or not listed.items:
+        own.findings.add(listed, "'kernels' is a list of kernels")
+        return []
+    if wish.given or wish.first is not None:
+        own.findings.add(None, "has several kernels and takes no parameters")
+    plain = _Wish({}, None, wish.resolve)
+    return [part for node in listed.items if (part := _listed_part(node, own, path, plain))]
+
+
+def _listed_part(node: Node, own: fields.Fields, path: Path, wish: _Wish) -> _Part | None:
+    if not isinstance(node, Table):
+        own.findings.add(node, "a kernel of the list needs keys and values, such as 'matrix:'")
+        return None
+    inner = fields.Fields(node, own.findings)
+    inner.refuse_unknown(PART_KEYS)
+    return _part(inner, path, wish, own)
+
+
+def _refuse_parameters(own: fields.Fields, wish: _Wish) -> None:
+    if (wish.given or wish.first is not None) and "generate" not in own.table.entries:
+        names = ", ".join(wish.given) or shown(wish.first or "")
+        own.findings.add(None, f"has fixed weights and takes no parameters ({names})")
+
+
+def _part(inner: fields.Fields, path: Path, wish: _Wish, own: fields.Fields) -> _Part | None:
+    """One kernel; scale and anchor of the file stand in where the part has none."""
+    if "use" in inner.table.entries:
+        return _used(inner, wish, own)
+    before = len(own.findings.faults)
+    weighing = Weighing(inner, path.parent, wish.given, wish.first)
+    weights = weighing.kernel()
+    if weights is None or len(own.findings.faults) > before:
+        # The other keys are still checked, so that all faults are told at once.
+        inner.number("scale", words=("sum", "abs"))
+        return None
+    kernel = _finished(weights, inner, own)
+    return _Part(kernel, weighing.parameters) if kernel else None
+
+
+def _finished(kernel: Kernel, inner: fields.Fields, own: fields.Fields) -> Kernel | None:
+    holder = inner if "scale" in inner.table.entries else own
+    kernel_scaled = holder.scaled(kernel, "scale")
+    holder = inner if "anchor" in inner.table.entries else own
+    anchored = holder.anchored(kernel_scaled, "anchor") if kernel_scaled else None
+    return replace(anchored, name=inner.name("name")) if anchored else None
+
+
+def _used(inner: fields.Fields, wish: _Wish, own: fields.Fields) -> _Part | None:
+    """Take the kernel of another file, written for the same operation."""
+    node = inner.table.get("use")
+    resolve = wish.resolve or _default_resolver(Path(own.findings.path))
+    try:
+        recipe = resolve(inner.text("use"))
+    except KernelError as error:
+        own.findings.add(node, error.message)
+        return None
+    if len(recipe.kernels) > 1:
+        own.findings.add(node, f"'{recipe.name}' has {len(recipe.kernels)} kernels; use one of one")
+        return None
+    stated = own.choice("operation", OPERATIONS)
+    if recipe.operation != stated and recipe.operation and not recipe.kernel.flip_invariant:
+        text = f"'{recipe.name}' is written for {recipe.operation}; add 'operation: "
+        own.findings.add(node, f"{text}{recipe.operation}' to this file")
+        return None
+    kernel = _finished(recipe.kernel, inner, own)
+    return _Part(kernel) if kernel else None
+
+
+def _default_resolver(path: Path) -> Callable[[str], Recipe]:
+    # The library reads files through this module, so it can be named only when it is needed.
+    from convcli.kernels import library
+
+    return library.resolver(library.search_path((path.parent,)), (path,))

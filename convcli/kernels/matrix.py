@@ -1,0 +1,186 @@
+"""
+The text form of a matrix, on the command line, in kernel files and in files of numbers.
+
+    1 2 1; 2 4 2; 1 2 1             rows end with ; or a line, numbers stand apart by blank or comma
+    1/9 1/9 1/9; ...                fractions stay exact: integers and one scale
+    1/16 * 1 2 1; 2 4 2; 1 2 1      a factor before the matrix
+    [[0, -1, 0], [-1, 5, -1], ...]  nested lists as in JSON or Python; [1, 2, 1] is one row
+    @weights.txt                    any of these from a file; also .csv and .npy (`parse_matrix`)
+
+`#` begins a comment. Nothing is ever evaluated.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from convcli.errors import KernelError
+from convcli.kernels.document import excerpt
+from convcli.kernels.kernel import MAX_CELLS, Kernel, Matrix, ragged
+from convcli.kernels.number import Number, common_scale, parse_number, scaled, wrong_with
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_PLAIN: Final = re.compile(r"[0-9eE+\-., \t\n;]*")
+_LOST_COMMA: Final = re.compile(r"(?:^|[;\n,])[ \t]*,")
+_CELL: Final = re.compile(r"[^\s,]+")
+_FACTOR: Final = re.compile(r"\s*([^\s*;,\[\]]+)\s*\*")
+_TOO_MANY: Final = f"more than {MAX_CELLS} numbers"
+# More text than a million numbers of 24 characters can need.
+_LONGEST: Final = 25 * MAX_CELLS
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """One mistake in a matrix text: 0-based line and character, and the cell counted from 1."""
+
+    line: int
+    character: int
+    text: str
+    cell: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a text holds: matrix * scale, or the slips that keep it from being one."""
+
+    matrix: Matrix
+    scale: Fraction | float = Fraction(1)
+    slips: tuple[Slip, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    line: int
+    start: int
+    text: str
+
+
+def parse_matrix(text: str, where: str = "--matrix") -> Kernel:
+    """
+    Read an inline matrix, or `@file`; `where` names the option or file in messages.
+
+    Raises `KernelError` with every mistake, its position and the text itself.
+    """
+    body = text.strip()
+    if body.startswith("@"):
+        from convcli.kernels.numberfile import read_numbers
+
+        return read_numbers(body[1:].strip())
+    return kernel_of(scan(text), text, where)
+
+
+def kernel_of(reading: Reading, text: str, where: str) -> Kernel:
+    """Make the kernel of a reading, or raise its slips."""
+    if reading.slips:
+        raise KernelError("\n".join(_told(slip, text, where) for slip in reading.slips[:10]))
+    return Kernel(reading.matrix, scale=float(reading.scale))
+
+
+def _told(slip: Slip, text: str, where: str) -> str:
+    place = f" ({slip.cell})" if slip.cell else ""
+    shown = excerpt(text, slip.line + 1, slip.character + 1).split("\n")[-2:]
+    return "\n".join([f"{where}: {slip.text}{place}", *shown])
+
+
+def scan(text: str) -> Reading:
+    """Read a matrix text; mistakes come back as slips, all of them at once."""
+    if len(text) > _LONGEST:
+        return Reading((), slips=(Slip(0, 0, _TOO_MANY),))
+    quick = _quick(text)
+    return Reading(quick) if quick else _careful(text)
+
+
+def _quick(text: str) -> Matrix | None:
+    """Plain decimal rows at a million numbers in 0.1 s; None wherever there is more to say."""
+    if not _PLAIN.fullmatch(text) or _LOST_COMMA.search(text):
+        return None
+    lines = text.replace(";", "\n").replace(",", " ").split("\n")
+    try:
+        rows = tuple(tuple(map(float, line.split())) for line in lines if line.strip())
+    except ValueError:
+        return None
+    cells = sum(map(len, rows))
+    fits = rows and cells <= MAX_CELLS and len({len(row) for row in rows}) == 1
+    return rows if fits and all(all(map(math.isfinite, row)) for row in rows) else None
+
+
+def _careful(text: str) -> Reading:
+    slips: list[Slip] = []
+    factor, body = _factor(text, slips)
+    rows = list(_bracket_rows(body, slips) if "[" in body or "]" in body else _plain_rows(body))
+    numbers = list(_numbers(rows, slips))
+    if not numbers and not slips:
+        slips.append(Slip(0, 0, "there are no numbers"))
+    for number, cells in enumerate(numbers, start=1):
+        if len(cells) != len(numbers[0]):
+            row = rows[number - 1]
+            slips.append(Slip(row.line, row.start, ragged(number, len(cells), len(numbers[0]))))
+    if slips:
+        return Reading((), slips=tuple(slips))
+    matrix, scale = common_scale(numbers)
+    return Reading(matrix, scaled(factor, scale))
+
+
+def _factor(text: str, slips: list[Slip]) -> tuple[Number, str]:
+    """Take the factor off; blanks in its place keep every position right."""
+    match = _FACTOR.match(text)
+    if match is None:
+        return Fraction(1), text
+    number = parse_number(match[1])
+    wrong = wrong_with(match[1], number) or ("the factor is 0" if number == 0 else "")
+    if wrong:
+        line = text.count("\n", 0, match.start(1))
+        slips.append(Slip(line, match.start(1) - text.rfind("\n", 0, match.start(1)) - 1, wrong))
+    return number or 1.0, re.sub(r"[^\n]", " ", match[0]) + text[match.end() :]
+
+
+def _plain_rows(text: str) -> Iterator[_Row]:
+    for number, line in enumerate(text.split("\n")):
+        start = 0
+        for piece in line.split("#")[0].split(";"):
+            if piece.strip():
+                yield _Row(number, start + len(piece) - len(piece.lstrip()), piece.strip())
+            start += len(piece) + 1
+
+
+def _bracket_rows(text: str, slips: list[Slip]) -> Iterator[_Row]:
+    """Rows of `[[1, 2], [3, 4]]`, or the one row of `[1, 2]`, whatever the line breaks."""
+    inner = re.fullmatch(r"\s*\[(.*)\][\s,]*", text, re.DOTALL)
+    nested = bool(inner and "[" in inner[1])
+    outside = re.sub(r"\[[^\[\]]*\]", "", inner[1]) if inner and nested else ""
+    if inner is None or outside.strip(" \t\n,") or (not nested and "]" in inner[1]):
+        slips.append(Slip(0, 0, "the brackets do not make a list of rows: [[1, 2], [3, 4]]"))
+        return
+    for match in re.finditer(r"\[([^\[\]]*)\]", inner[1] if nested else f"[{inner[1]}]"):
+        offset = inner.start(1) + match.start(1) - (0 if nested else 1)
+        line = text.count("\n", 0, offset)
+        yield _Row(line, offset - text.rfind("\n", 0, offset) - 1, match[1].replace("\n", " "))
+
+
+def _numbers(rows: Sequence[_Row], slips: list[Slip]) -> Iterator[list[Number]]:
+    """Numbers row by row; a cell that is none leaves a slip and a zero."""
+    known: dict[str, Number] = {}
+    total = 0
+    for i, row in enumerate(rows, start=1):
+        if lost := _LOST_COMMA.search(row.text):
+            slips.append(Slip(row.line, row.start + lost.end() - 1, "a number is missing here"))
+        cells: list[Number] = []
+        for j, match in enumerate(_CELL.finditer(row.text), start=1):
+            token = match[0]
+            if token not in known and (wrong := wrong_with(token, number := parse_number(token))):
+                at = row.start + match.start()
+                slips.append(Slip(row.line, at, wrong, f"row {i}, column {j}"))
+            elif token not in known and number is not None:
+                known[token] = number
+            cells.append(known.get(token, 0.0))
+        total += len(cells)
+        if total > MAX_CELLS:
+            slips.append(Slip(row.line, 0, _TOO_MANY))
+            return
+        yield cells

@@ -1,0 +1,121 @@
+"""
+YAML text to nodes with positions.
+
+Built on the parser's events instead of PyYAML's loader: nothing is constructed, so no tag can run
+anything; aliases are refused, so nothing can multiply; depth and count are limited while reading.
+A plain scalar keeps its text, and what is a number is decided by `number.py`: `1e-3` and `010` are
+read as YAML 1.2 reads them, and `on`, `12:30:45` or `2024-01-01` never become something else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convcli.kernels.document import (
+    MAX_DEPTH,
+    MAX_LISTED,
+    Broken,
+    Findings,
+    Items,
+    Node,
+    Scalar,
+    Style,
+    Table,
+)
+from convcli.kernels.number import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_STYLES: dict[str | None, Style] = {"|": "block", ">": "block", "'": "quoted", '"': "quoted"}
+
+
+def read_yaml(text: str, findings: Findings) -> Node:
+    """Parse one YAML document; faults go to `findings`, and `Broken` ends the reading."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return _Reader(yaml.parse(text, Loader=loader), findings).document()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        raise findings.stop(
+            line, column, f"is not YAML: {error.problem or error.context}"
+        ) from error
+    except yaml.YAMLError as error:
+        reason = str(getattr(error, "reason", error)).split("\n")[0]
+        raise findings.stop(0, 0, f"is not YAML: {reason}") from error
+    except RecursionError as error:
+        raise findings.stop(0, 0, "is nested too deeply") from error
+
+
+class _Reader:
+    """Turns the event stream into nodes, and refuses what a kernel file has no use for."""
+
+    def __init__(self, events: Iterator[Any], findings: Findings) -> None:
+        self.events = events
+        self.findings = findings
+        self.count = 0
+
+    def document(self) -> Node:
+        next(self.events)  # the start of the stream
+        start = next(self.events)
+        if type(start).__name__ == "StreamEndEvent":
+            raise self.findings.stop(0, 0, "is empty; a kernel file has at least 'matrix:'")
+        node = self.node(next(self.events), depth=0)
+        next(self.events)  # the end of the document
+        after = next(self.events)
+        if type(after).__name__ != "StreamEndEvent":
+            raise self._stop(after, "a second document begins here; a kernel file holds one")
+        return node
+
+    def node(self, event: Any, *, depth: int) -> Node:
+        self._refuse(event, depth)
+        mark = event.start_mark
+        line, column = mark.line + 1, mark.column + 1
+        kind = type(event).__name__
+        if kind == "ScalarEvent":
+            return Scalar(event.value, line, column, _STYLES.get(event.style, "plain"))
+        if kind == "SequenceStartEvent":
+            return Items(list(self._items(depth)), line, column)
+        return Table(self._entries(depth), line, column)
+
+    def _items(self, depth: int) -> Iterator[Node]:
+        while type(event := next(self.events)).__name__ != "SequenceEndEvent":
+            yield self.node(event, depth=depth + 1)
+
+    def _entries(self, depth: int) -> dict[str, tuple[Scalar, Node]]:
+        entries: dict[str, tuple[Scalar, Node]] = {}
+        while type(event := next(self.events)).__name__ != "MappingEndEvent":
+            key = self.node(event, depth=depth + 1)
+            if not isinstance(key, Scalar):
+                raise self.findings.stop(key.line, key.column, "a key must be one word")
+            value = self.node(next(self.events), depth=depth + 1)
+            if key.text in entries:
+                first = entries[key.text][0].line
+                text = f"{shown(key.text)} is given twice (first on line {first})"
+                self.findings.at(key.line, 0, text)
+            else:
+                entries[key.text] = (key, value)
+        return entries
+
+    def _refuse(self, event: Any, depth: int) -> None:
+        kind = type(event).__name__
+        self.count += 1
+        if kind == "AliasEvent":
+            raise self._stop(event, f"alias {shown('*' + event.anchor)}: write the values out")
+        if event.tag is not None:
+            raise self._stop(event, f"tag {shown(event.tag)}: a kernel file is plain data")
+        if depth > MAX_DEPTH:
+            raise self._stop(event, "nested too deeply: a matrix is a list of rows of numbers")
+        if self.count > MAX_LISTED + MAX_LISTED // 8:
+            raise self._stop(
+                event,
+                f"more than {MAX_LISTED} listed values; "
+                "write a large matrix as a text block (matrix: |) or name a file (file: big.npy)",
+            )
+
+    def _stop(self, event: Any, text: str) -> Broken:
+        mark = event.start_mark
+        return self.findings.stop(mark.line + 1, mark.column + 1, text)
