@@ -8,7 +8,6 @@ Written as correlation templates: a gradient is positive where the image gets br
 from __future__ import annotations
 
 import math
-from itertools import starmap
 from typing import Final
 
 from convcli.errors import KernelError
@@ -43,14 +42,14 @@ def gradient(operator: str, size: int, axis: str) -> Kernel:
             f"gradient: there is no {operator} of size {size}",
             "Sobel comes in every odd size from 3; the others in size 3.",
         )
-    along, across = (-1.0, 0.0, 1.0), _ACROSS[operator]
+    along: Side = (-1.0, 0.0, 1.0)
+    across = _ACROSS[operator]
     if operator == "sobel":
         across = tuple(float(math.comb(size - 1, i)) for i in range(size))
         inner = [float(math.comb(size - 3, i)) for i in range(size - 2)]
-        # Binomial smoothing of the plain difference -1 0 1.
-        along = tuple(
-            starmap(float.__sub__, zip([0.0, 0.0, *inner], [*inner, 0.0, 0.0], strict=True))
-        )
+        # The plain difference -1 0 1, smoothed by a binomial two cells shorter.
+        pairs = zip([0.0, 0.0, *inner], [*inner, 0.0, 0.0], strict=True)
+        along = tuple(later - earlier for later, earlier in pairs)
     gain = math.fsum((i - size // 2) * cell for i, cell in enumerate(along)) * math.fsum(across)
     return outer(across, along, 1 / gain) if axis == "x" else outer(along, across, 1 / gain)
 
@@ -84,14 +83,10 @@ def laplacian_of_gaussian(sigma: float, radius: int | None) -> Kernel:
     """(x^2 + y^2 - 2 s^2) / s^4 * G, less its mean so that a flat area gives 0; fspecial."""
     reach = int(4 * sigma + 0.5) if radius is None else radius
     fit(2 * reach + 1, 2 * reach + 1)
-    line = gauss_line(sigma, reach)
-    span = range(-reach, reach + 1)
+    line = list(enumerate(gauss_line(sigma, reach), start=-reach))
     rows = [
-        [
-            (i * i + j * j - 2 * sigma**2) / sigma**4 * line[i + reach] * line[j + reach]
-            for j in span
-        ]
-        for i in span
+        [(i * i + j * j - 2 * sigma**2) / sigma**4 * up * along for j, along in line]
+        for i, up in line
     ]
     return Kernel(_without_mean(rows))
 

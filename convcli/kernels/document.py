@@ -86,7 +86,7 @@ class Fault:
         return f"{head}\n{self.excerpt}" if self.excerpt else head
 
 
-class Broken(Exception):  # noqa: N818 - the reader leaves a file that cannot be read on
+class Broken(Exception):
     """Reading this file cannot go on; its faults are with the `Findings`."""
 
 

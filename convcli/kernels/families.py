@@ -92,9 +92,8 @@ def _word(name: str, default: str, help: str, words: tuple[str, ...]) -> Knob:  
 
 
 _SIGMA: Final = _number("sigma", 1.0, "standard deviation in pixels", 0.01, 10_000)
-_RADIUS: Final = _whole(
-    "radius", None, "cells on each side; int(4*sigma + 0.5) if left out", 0, 5000
-)
+_RADIUS: Final = _whole("radius", None, "cells on each side; int(4*sigma + 0.5)", 0, 5000)
+_SAMPLINGS: Final = ("point", "integral", "discrete")
 _LAWS: Final = tuple(contrast.LAWS)
 
 FAMILIES: Final[dict[str, Family]] = {
@@ -132,7 +131,7 @@ FAMILIES: Final[dict[str, Family]] = {
                     "sampling",
                     "point",
                     "how the curve is sampled",
-                    ("point", "integral", "discrete"),
+                    _SAMPLINGS,
                 ),
                 _number("sigma_x", None, "sigma along the row, if it differs", 0.01, 10_000),
                 _number("sigma_y", None, "sigma along the column, if it differs", 0.01, 10_000),
@@ -229,9 +228,7 @@ FAMILIES: Final[dict[str, Family]] = {
             "emboss",
             "relief lit from one side",
             (
-                _number(
-                    "angle", -45.0, "degrees counter-clockwise, towards the light side", -360, 360
-                ),
+                _number("angle", -45.0, "counter-clockwise degrees to the light side", -360, 360),
                 _number("depth", 1.0, "strength of the relief", 0, 100),
             ),
             contrast.emboss,
@@ -242,9 +239,7 @@ FAMILIES: Final[dict[str, Family]] = {
             (
                 _number("sigma", 3.0, "standard deviation in pixels", 0.3, 150),
                 _number("wavelength", 6.0, "pixels per wave", 2, 10_000),
-                _number(
-                    "angle", 0.0, "direction of the waves, degrees counter-clockwise", -360, 360
-                ),
+                _number("angle", 0.0, "counter-clockwise degrees across the waves", -360, 360),
                 _number("phase", 0.0, "0 even, -90 odd", -360, 360),
                 _number("ratio", 1.0, "width over height of the bell", 0.1, 10),
             ),
@@ -302,8 +297,9 @@ def _value(name: str, knob: Knob, written: Parameter | None) -> Parameter | None
         return knob.default
     value = knob.value(written)
     if value is None:
+        default = "follows from the others" if knob.default is None else str(knob.default)
         raise KernelError(
-            f"{name}: {knob.name}={shown(str(written))[1:-1]} is not {knob.allowed}",
-            f"{knob.name}: {knob.help}. Default: {'derived' if knob.default is None else knob.default}.",
+            f"{name}: {knob.name}={shown(str(written))[1:-1]} is not {knob.allowed}.",
+            f"{knob.name}: {knob.help}. Default: {default}.",
         )
     return value

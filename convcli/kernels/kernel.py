@@ -7,7 +7,7 @@ The model: weights as a person writes them, and how several of them make one fil
       |                -1 0 1
       +-- Kernel "y"   -1 -2 -1 ...
 
-A matrix is a tuple of tuples of Python floats: listing and checking kernels must not wait for NumPy.
+A matrix is a tuple of tuples of Python floats: listing kernels must not wait for NumPy.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Kernel:
 
     @property
     def center(self) -> tuple[int, int]:
-        """The anchor in force: the given one, else the middle (up and left of it for even sizes)."""
+        """The anchor in force: the given one, else the middle (above and left for even sizes)."""
         return self.anchor or ((self.rows - 1) // 2, (self.columns - 1) // 2)
 
     @property

@@ -34,7 +34,6 @@ from convcli.kernels.document import (
 from convcli.kernels.kernel import OPERATIONS, RANGES, Kernel, Recipe
 from convcli.kernels.number import shown
 from convcli.kernels.weights import WEIGHTS, Weighing
-from convcli.kernels.yamlfile import read_yaml
 from convcli.response import ACTIVATIONS, COMBINES
 
 if TYPE_CHECKING:
@@ -134,9 +133,11 @@ def _read(path: Path, wish: _Wish) -> tuple[Recipe | None, Findings]:
 
 def _tree(path: Path, findings: Findings, *, positions: bool = False) -> Node:
     text = read_text(path, findings)
+    # One parser is imported, and only once there is something to parse.
     if path.suffix.lower() != ".toml":
+        from convcli.kernels.yamlfile import read_yaml
+
         return read_yaml(text, findings)
-    # tomllib is imported for TOML files only.
     from convcli.kernels import tomlfile
 
     return tomlfile.read_toml(text, findings, tomlfile.positions(text) if positions else None)
@@ -239,7 +240,9 @@ def _finished(kernel: Kernel, inner: fields.Fields, own: fields.Fields) -> Kerne
     kernel_scaled = holder.scaled(kernel, "scale")
     holder = inner if "anchor" in inner.table.entries else own
     anchored = holder.anchored(kernel_scaled, "anchor") if kernel_scaled else None
-    return replace(anchored, name=inner.name("name")) if anchored else None
+    # The name of the file itself is checked with the recipe.
+    name = inner.name("name") if anchored and inner is not own else ""
+    return replace(anchored, name=name) if anchored else None
 
 
 def _used(inner: fields.Fields, wish: _Wish, own: fields.Fields) -> _Part | None:

@@ -1,7 +1,7 @@
 """
 Where kernels are kept, and finding one by name.
 
-    --kernels DIR ...  >  $CONVCLI_KERNELS  >  ./kernels  >  shipped        the first that has it wins
+    --kernels DIR ...  >  $CONVCLI_KERNELS  >  ./kernels  >  shipped       first wins
 
     sobel-x                 a name, or an alias of one
     gaussian:sigma=2        a name with parameters; gaussian:2 gives the first one
@@ -20,13 +20,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
-from convcli.kernels import families
+from convcli.kernels import families, kernelfile
 from convcli.kernels.kernel import Recipe
 from convcli.kernels.kernelfile import KERNEL_SUFFIXES, load_file, read_heading, stem
 from convcli.kernels.number import printable, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from convcli.kernels.document import Fault
 
 VARIABLE: Final = "CONVCLI_KERNELS"
 _NUMBER_SUFFIXES: Final = (".csv", ".txt", ".npy", ".png")
@@ -39,6 +41,9 @@ class Place:
 
     path: Path
     label: str
+
+    def __str__(self) -> str:
+        return str(self.path)
 
     def files(self) -> list[Path]:
         """Give the kernel files of the folder itself, sorted; none where it cannot be read."""
@@ -70,12 +75,11 @@ def shipped_kernels() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[2] / "kernels"
 
 
-def search_path(extra: Sequence[Path] = ()) -> list[Place]:
+def search_path(extra: Sequence[Path | str] = ()) -> list[Place]:
     """Give the places to look in, first wins; a folder named twice counts once."""
-    places = [Place(path, str(path)) for path in extra]
-    for part in os.environ.get(VARIABLE, "").split(os.pathsep):
-        if part:
-            places.append(Place(Path(part), part))
+    places = [Place(Path(path), str(path)) for path in extra]
+    parts = os.environ.get(VARIABLE, "").split(os.pathsep)
+    places.extend(Place(Path(part), part) for part in parts if part)
     shipped = shipped_kernels()
     here = Path("kernels")
     if here.is_dir() and not here.samefile(shipped):
@@ -87,6 +91,12 @@ def search_path(extra: Sequence[Path] = ()) -> list[Place]:
 def find(spec: str, places: Sequence[Place] | None = None) -> Recipe:
     """Find `name`, `name:param=value,...` or a file; raises `KernelError`."""
     return _find(spec, search_path() if places is None else places, ())
+
+
+def check_file(path: Path, places: Sequence[Place] | None = None) -> list[Fault]:
+    """Give every fault of a kernel file, none where it is right."""
+    known = search_path() if places is None else places
+    return kernelfile.check_file(path, resolve=resolver(known, (path,)))
 
 
 def resolver(places: Sequence[Place], trail: tuple[Path, ...]) -> Callable[[str], Recipe]:
@@ -152,9 +162,7 @@ def _file_of(name: str, places: Sequence[Place]) -> Path | None:
         same = [file for file in files if stem(file) == name]
         if len(same) > 1:
             names = " and ".join(printable(file.name) for file in same)
-            raise KernelError(
-                f"'{printable(name)}' is in {names}", "Name one of them with its path."
-            )
+            raise KernelError(f"'{printable(name)}' is in {names}", "Give the path of one of them.")
         if same:
             return same[0]
         found = next((file for file in files if _mentions(file, name) and _named(file, name)), None)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Number: TypeAlias = float | Fraction
+Cells: TypeAlias = tuple[tuple[float, ...], ...]
 
 _DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _FRACTION: Final = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?)/([0-9]+(?:\.[0-9]+)?)")
@@ -65,26 +66,25 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def common_scale(
-    rows: Sequence[Sequence[Number]],
-) -> tuple[tuple[tuple[float, ...], ...], Fraction]:
+def common_scale(rows: Sequence[Sequence[Number]]) -> tuple[Cells, Fraction]:
     """
     rows = matrix * scale, with a matrix of integers where the rows hold fractions.
 
     `1/9 1/9 ...` becomes ones and 1/9. Where the common denominator would leave the exact range of
     float64, the fractions are rounded to floats instead and the scale is 1.
     """
+    rounded = tuple(tuple(map(float, row)) for row in rows), Fraction(1)
     if not any(isinstance(cell, Fraction) for row in rows for cell in row):
-        return tuple(tuple(map(float, row)) for row in rows), Fraction(1)
+        return rounded
     exact = [[_exact(cell) for cell in row] for row in rows]
     denominator = 1
     for cell in {cell for row in exact for cell in row}:
         denominator = math.lcm(denominator, cell.denominator)
         if denominator > EXACT:
-            return tuple(tuple(map(float, row)) for row in rows), Fraction(1)
+            return rounded
+    if max(abs(cell) for row in exact for cell in row) * denominator > EXACT:
+        return rounded
     whole = tuple(tuple(float(cell * denominator) for cell in row) for row in exact)
-    if max(abs(cell) for row in whole for cell in row) > EXACT:
-        return tuple(tuple(map(float, row)) for row in rows), Fraction(1)
     return whole, Fraction(1, denominator)
 
 

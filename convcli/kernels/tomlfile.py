@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Path: TypeAlias = tuple[str | int, ...]
 Positions: TypeAlias = "Mapping[Path, tuple[int, int]]"
 
-_STRING: Final = r'"""(?:\\.|[^\\])*?"""' r"|'''.*?'''" r'|"(?:\\.|[^"\\\n])*"' r"|'[^'\n]*'"
+_STRING: Final = r'"""(?:\\.|[^\\])*?"""|\x27{3}.*?\x27{3}|"(?:\\.|[^"\\\n])*"|\x27[^\x27\n]*\x27'
 _STRINGS_AND_COMMENTS: Final = re.compile(_STRING + r"|#[^\n]*", re.DOTALL)
 _TOKEN: Final = re.compile(
     rf"(?P<string>{_STRING})|(?P<comment>#[^\n]*)|(?P<mark>[\[\]{{}},=\n])"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from convcli.errors import KernelError
 from convcli.kernels import families
 from convcli.kernels.document import Items, Node, Scalar, Table
-from convcli.kernels.kernel import MAX_CELLS, Kernel, Matrix, ragged
+from convcli.kernels.kernel import MAX_CELLS, Kernel, ragged
 from convcli.kernels.matrix import Reading, Slip, scan
 from convcli.kernels.number import Number, common_scale, parse_number, wrong_with
 
@@ -172,6 +172,9 @@ class Weighing:
     def _text(self, node: Scalar, name: str) -> Reading | None:
         if not node.text.strip():
             self._fault(self.fields.key(name), f"'{name}' has no value")
+            return None
+        if name == "matrix" and node.style == "plain" and parse_number(node.text) is not None:
+            self._fault(node, f"'matrix' is a list of rows: write [[{node.text[:20]}]]")
             return None
         reading = scan(node.text)
         for slip in reading.slips:
