@@ -287,13 +287,16 @@ class Stage:
         (sum of all weights) / (sum of those that fell inside), per filter, row and column.
 
         None where nothing fell outside, and for every padding but `normalize`. Where the weights
-        inside add up to nothing there is no mean to speak of, and the factor is 0.
+        inside add up to nothing there is no mean to speak of, and the factor is 0. Weights are
+        added in one order whatever the window, so tiles never show, and 1 is 1 to the bit.
         """
+        import numpy as np
+
         if self.padding.mode != "normalize" or min(rows.min(), columns.min()) > OUTSIDE:
             return None
         weights = self.bank.sum(axis=1)
-        seen = self._seen(0, rows) @ weights @ self._seen(1, columns).T
-        total = weights.sum(axis=(1, 2))[:, None, None]
+        seen = _weighed(weights, self._seen(0, rows), self._seen(1, columns))
+        total = _weighed(weights, *(np.ones((1, taps)) for taps in self.taps))
         noise = 1e-12 * abs(weights).sum(axis=(1, 2))[:, None, None]
         blind = abs(seen) <= noise
         return total * ~blind / (seen + blind)  # type: ignore[no-any-return]  # NumPy says Any
@@ -304,6 +307,20 @@ class Stage:
 
         _, taps = self.offsets(axis, len(index))
         return np.stack([index[tap] > OUTSIDE for tap in taps], axis=1).astype(np.float64)
+
+
+def _weighed(weights: Values, rows: Values, columns: Values) -> Values:
+    """(y, r) x (f, r, q) x (x, q) to (f, y, x); a matrix product's size would decide its order."""
+    import numpy as np
+
+    filters, height, width = weights.shape
+    by_row = np.zeros((filters, len(rows), width))
+    for r in range(height):
+        by_row += rows[:, r, None] * weights[:, None, r]
+    seen = np.zeros((filters, len(rows), len(columns)))
+    for q in range(width):
+        seen += by_row[..., q, None] * columns[:, q]
+    return seen
 
 
 @dataclass(frozen=True, slots=True)
