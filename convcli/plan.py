@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 AUTO = "auto"
 ENGINES = (AUTO, *WHY)
 
-TILE = 512
-"""Side of a tile: halo and calls weigh little, and two threads find work in a small photograph."""
+TILE, SMALLEST = 512, 64
+"""Side of a tile: at 512 halo and calls weigh little; small results are cut up for the threads."""
 
 FLOAT64 = 8
 SHARE = 0.5
@@ -90,11 +90,22 @@ def make_plan(job: Job, kind: Kind, shape: Shape, target: Target, limits: Limits
     rows, columns, _ = stages[-1].shape
     channels = treatment.finish.colours + treatment.layout.endswith("+alpha")
     out = (rows, columns, channels)
-    tiles = -(-rows // TILE) * -(-columns // TILE)
-    workers = min(limits.jobs or cores(), tiles)
-    memory = _memory(treatment, shape, out, workers)
+    tile, workers = _tiling(rows, columns, limits.jobs or cores())
+    memory = _memory(treatment, shape, out, tile, workers)
     _check_memory(memory, limits, shape)
-    return Plan(treatment, out, stages, TILE, workers, memory)
+    return Plan(treatment, out, stages, tile, workers, memory)
+
+
+def _tiling(rows: int, columns: int, threads: int) -> tuple[int, int]:
+    """Side of a tile, halved until every thread has work, and how many threads find any."""
+    side = TILE
+    while side > SMALLEST and _tiles(rows, columns, side) < threads:
+        side //= 2
+    return side, min(threads, _tiles(rows, columns, side))
+
+
+def _tiles(rows: int, columns: int, side: int) -> int:
+    return -(-rows // side) * -(-columns // side)
 
 
 def _stages(treatment: Treatment, shape: Shape, wish: str) -> Iterator[StagePlan]:
@@ -132,14 +143,15 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _memory(treatment: Treatment, shape: Shape, out: Shape, workers: int) -> int:
+def _memory(treatment: Treatment, shape: Shape, out: Shape, tile: int, workers: int) -> int:
     """Samples in and out, twice for what codecs hold beside them, and every worker's tiles."""
     held = _bytes(shape, treatment.kind.dtype) + _bytes(out, treatment.finish.scale.dtype)
-    scratch = 0
-    for stage in treatment.stages:
-        sides = [TILE * stage.stride[axis] + stage.reach(axis) for axis in (0, 1)]
-        window = min(sides[0], shape[0] + sides[0]) * min(sides[1], shape[1] + sides[1])
-        scratch += 2 * window * (shape[2] + stage.bank.shape[0]) * FLOAT64
+    scratch, sides = 0, [tile, tile]
+    for stage in reversed(treatment.stages):
+        sides = [
+            (side - 1) * stage.stride[axis] + stage.reach(axis) for axis, side in enumerate(sides)
+        ]
+        scratch += 2 * sides[0] * sides[1] * (shape[2] + stage.bank.shape[0]) * FLOAT64
     return 2 * held + workers * scratch
 
 

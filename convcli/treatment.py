@@ -229,8 +229,6 @@ def settle(job: Job, kind: Kind, target: Target) -> Treatment:
     stages = tuple(_resolved(stage, scale) for stage in job.stages)
     weights, letters = _mix(job.pixels.channels, kind)
     alpha = _alpha(job.pixels.alpha, stages, kind, letters)
-    if letters == slice(0, kind.colours):
-        letters = None
     colours = 1 if weights else kind.colours
     for stage in stages:
         colours *= 1 if stage.combine else stage.bank.shape[0]

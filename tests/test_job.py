@@ -98,6 +98,8 @@ def test_bias_and_range_of_the_wishes_stand_for_the_end_of_the_chain() -> None:
     job = make_job([first, recipe(NINE)], Wishes(bias=Bias(share=0.5)))
     assert [(s.offset, s.offset_share) for s in job.stages] == [(7.0, 0.0), (0.0, 0.5)]
     assert job.pixels.range == "signed"
+    later = make_job([first, recipe(NINE, range="abs"), recipe(NINE)], Wishes())
+    assert later.pixels.range == "abs"
     wished = make_job([first], Wishes(pixels=Pixels(range="abs", depth="16")))
     assert (wished.pixels.range, wished.pixels.depth) == ("abs", "16")
 

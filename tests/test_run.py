@@ -173,6 +173,11 @@ def test_an_existing_target_is_kept(tmp_path: Path, sample_photo: Path) -> None:
     assert target.read_bytes()[1:4] == b"PNG"
 
 
+def test_a_target_is_refused_before_the_input_is_read(tmp_path: Path) -> None:
+    (tmp_path / "out.png").write_bytes(b"precious")
+    assert "exists" in refuse(OutputError, tmp_path / "no-such-input.png", tmp_path / "out.png")
+
+
 def test_nan_in_float_pictures_stays_where_it_is(tmp_path: Path) -> None:
     array = np.ones((5, 5), np.float32)
     array[2, 2], array[0, 0] = np.nan, np.inf

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import convcli
+from convcli import light
 from convcli.errors import KernelError, UsageError
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Bias, Kernel, Recipe
 from convcli.plan import Limits, make_plan
-from convcli.spec import Pixels
+from convcli.spec import Job, Pixels
 from convcli.treatment import Kind, settle
 
 IDENTITY = Recipe("identity", (Kernel(((1.0,),)),))
@@ -223,6 +225,44 @@ def test_depth_converts_full_to_full() -> None:
     floats = convcli.apply(array, IDENTITY, depth="float", layout="grey")
     np.testing.assert_allclose(floats.ravel(), np.array([0, 128, 255]) / 255, rtol=1e-7)
     assert convcli.apply(array, IDENTITY, depth="float").ravel().tolist() == [0.0, 128.0, 255.0]
+
+
+def test_depth_converts_alpha_too() -> None:
+    array = picture([[10, 20, 30, 128], [1, 2, 3, 255]])
+    assert rgba(array, IDENTITY, depth="16").tolist() == (array.astype(int) * 257).tolist()
+
+
+@pytest.mark.parametrize("channels", ["sum", "luma"])
+def test_the_constant_of_a_later_stage_is_no_longer_mixed(channels: str) -> None:
+    array = np.full((1, 3, 3), 10, np.uint8)
+    options: Any = {"layout": "rgb", "padding": "constant:10"}
+    out = convcli.apply(array, IDENTITY, BOX, channels=channels, **options)
+    inside = 30 if channels == "sum" else 10
+    edge = round((2 * inside + 10) / 3)
+    assert out.ravel().tolist() == [edge, inside, edge]
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe("relu", BOX.kernels, activation="relu"),
+        Recipe("max", (*BOX.kernels, *BOX.kernels), combine="max"),
+    ],
+)
+def test_only_a_plain_average_is_divided_by_alpha(recipe: Recipe) -> None:
+    job = make_job([recipe], Wishes())
+    assert settle(job, Kind("uint8", "rgb+alpha", 4), "picture").alpha == "keep"
+    biased = make_job([BOX], Wishes()).stages[0]
+    layer = Job((replace(biased, bias=(1.0,)),))
+    assert settle(layer, Kind("uint8", "rgb+alpha", 4), "picture").alpha == "keep"
+
+
+def test_light_is_odd_and_its_own_inverse() -> None:
+    codes = np.linspace(-300.0, 300.0, 601)
+    linear = light.decoded(codes, 255.0)
+    np.testing.assert_allclose(linear, -linear[::-1], rtol=1e-15)
+    np.testing.assert_allclose(light.encoded(linear, 255.0), codes, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(light.decoded(np.array([128.0]), 255.0), [55.0440], rtol=1e-5)
 
 
 def test_values_beyond_the_law_are_said_aloud() -> None:
