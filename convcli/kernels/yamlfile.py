@@ -9,6 +9,7 @@ read as YAML 1.2 reads them, and `on`, `12:30:45` or `2024-01-01` never become s
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import yaml
@@ -46,7 +47,7 @@ def read_yaml(text: str, findings: Findings) -> Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        reason = error.problem or error.context
+        reason = f"{error.problem or error.context}{_cure(findings.text, line)}"
         raise findings.stop(line, column, f"is not YAML: {reason}") from error
     except yaml.YAMLError as error:
         reason = str(getattr(error, "reason", error)).split("\n")[0]
@@ -120,6 +121,14 @@ class _Reader:
 
     def _stop(self, event: yaml.Event, text: str) -> Broken:
         return self.findings.stop(*_place(event), text)
+
+
+def _cure(text: str, line: int) -> str:
+    """Explain the one trap of text blocks: the first line sets the indentation of all."""
+    lines = text.split("\n")[max(0, line - 2) : line]
+    if all(re.match(r"\s+[-+.\d]", each) for each in lines) and "\n" in text[:-1]:
+        return "; no line of a text block may begin further left than its first"
+    return ""
 
 
 def _place(event: yaml.Event) -> tuple[int, int]:
