@@ -171,7 +171,7 @@ def _meaning(
     dtype, key = (np.uint16 if depth == 16 else np.uint8), named.get(b"tRNS")
     if colour == 3:
         table = np.frombuffer(named[b"PLTE"], np.uint8).reshape(-1, 3)
-        looked_up = table[values[..., 0]]
+        looked_up: NDArray[Any] = table[values[..., 0]]
         if key is None:
             return looked_up
         opacity = np.full(len(table), 255, np.uint8)
