@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 BAR = 24
 WHITE = {"uint8": "255", "uint16": "65535"}
+LONGEST = 160
+"""Letters in a line of a matrix."""
+
 BLUE, PALE, ORANGE = (33, 102, 172), (247, 247, 247), (230, 97, 1)
 """Ends and middle of the heat map: negative, zero, positive; told apart by every kind of eye."""
 
@@ -185,17 +188,25 @@ def plan_lines(source: str, header: Header, plan: Plan) -> Iterator[str]:
 
 
 def heat_map(matrix: Matrix, stream: TextIO) -> None:
-    """The numbers of a matrix; on blue below 0 and orange above it where colours show."""
-    words = [[f"{cell + 0.0:.6g}" for cell in row] for row in matrix]
+    """
+    The numbers of a matrix; on blue below 0 and orange above it where colours show.
+
+    Where the lines would be too long, cells of colour without numbers, or a word that says so.
+    """
+    words = [[f"{cell + 0.0:.4g}" for cell in row] for row in matrix]
     width = max(len(word) for row in words for word in row) + 2
-    if not coloured(stream):
+    if width * len(matrix[0]) > LONGEST:
+        words, width = [[""] * len(row) for row in matrix], 2
+    if coloured(stream):
+        peak = max(abs(cell) for row in matrix for cell in row) or 1.0
+        console = _console(stream)
+        for cells, row in zip(matrix, words, strict=True):
+            console.print(_heated([cell / peak for cell in cells], row, width))
+    elif words[0][0]:
         for row in words:
             print("  " + "".join(f"{word:>{width}}" for word in row), file=stream)
-        return
-    peak = max(abs(cell) for row in matrix for cell in row) or 1.0
-    console = _console(stream)
-    for cells, row in zip(matrix, words, strict=True):
-        console.print(_heated([cell / peak for cell in cells], row, width))
+    else:
+        print("  too wide to print; --json prints all numbers", file=stream)
 
 
 def _heated(heat: Sequence[float], words: Sequence[str], width: int) -> Text:

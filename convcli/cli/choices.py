@@ -108,7 +108,7 @@ class KernelType(click.ParamType[str]):
         """Offer each kernel with its title, and files."""
         from convcli.kernels.library import listing, search_path
 
-        entries = listing(search_path(tuple(ctx.params.get("kernels") or ())))
+        entries = listing(search_path(ctx.params.get("kernels") or ()))
         found = completions({entry.name: entry.title for entry in entries}, incomplete)
         return found or [CompletionItem(incomplete, type="file")]
 

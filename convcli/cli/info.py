@@ -65,7 +65,7 @@ def gathered() -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "reads": [row.name for row in io.FORMATS.values()],
         "writes": [row.name for row in io.FORMATS.values() if row.writable],
-        "kernel folders": [str(place) for place in search_path(())],
+        "kernel folders": [str(place.path) for place in search_path()],
     }
 
 

@@ -16,7 +16,7 @@ from convcli.errors import InputError, KernelError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SUFFIXES = (".yaml", ".yml", ".toml")
+    from convcli.kernels.library import Entry
 
 EXAMPLES = """
 Examples:
@@ -44,7 +44,7 @@ def command(ctx: click.Context) -> None:
 @kernels_folder
 @as_json
 @common
-def list_kernels(tag: str | None, kernels: tuple[str, ...], as_json: bool) -> None:
+def list_kernels(tag: str | None, kernels: tuple[Path, ...], as_json: bool) -> None:
     """List all kernels with their titles."""
     from convcli.kernels.library import listing, search_path
 
@@ -57,7 +57,9 @@ def list_kernels(tag: str | None, kernels: tuple[str, ...], as_json: bool) -> No
                 "tags": list(entry.tags),
                 "aliases": list(entry.aliases),
                 "origin": str(entry.origin),
-                "shadowed": bool(entry.shadowed),
+                "place": entry.place,
+                "shadowed": entry.shadowed,
+                "problem": entry.problem,
             }
             for entry in entries
         ]
@@ -68,8 +70,15 @@ def list_kernels(tag: str | None, kernels: tuple[str, ...], as_json: bool) -> No
             f"No kernel has the tag '{tag}'." if tag else "There are no kernels here.",
             "See all: convcli kernels list" if tag else "See where: convcli kernels path",
         )
-    for line in render.columns((e.name, e.title, " ".join(e.tags)) for e in entries):
+    for line in render.columns((e.name, e.title, " ".join(e.tags)) for e in entries if _usable(e)):
         click.echo(line)
+    for entry in entries:
+        if entry.problem:
+            click.echo(f"{entry.origin} cannot be read. See: convcli kernels check", err=True)
+
+
+def _usable(entry: Entry) -> bool:
+    return not (entry.problem or entry.shadowed)
 
 
 @command.command("show", cls=Command, epilog=EXAMPLES)
@@ -78,7 +87,7 @@ def list_kernels(tag: str | None, kernels: tuple[str, ...], as_json: bool) -> No
 @kernels_folder
 @as_json
 @common
-def show(filters: tuple[tuple[str, str], ...], kernels: tuple[str, ...], as_json: bool) -> None:
+def show(filters: tuple[tuple[str, str], ...], kernels: tuple[Path, ...], as_json: bool) -> None:
     """Show a kernel: its numbers, what they do, and commands to copy."""
     from convcli.cli import show as showing
 
@@ -95,28 +104,37 @@ def show(filters: tuple[tuple[str, str], ...], kernels: tuple[str, ...], as_json
 
 @command.command("check", cls=Command, epilog=EXAMPLES)
 @click.argument(
-    "paths", nargs=-1, metavar="[PATH]...", help="Kernel files and folders; all known ones if none."
+    "paths",
+    nargs=-1,
+    metavar="[PATH]...",
+    type=click.Path(path_type=Path),
+    help="Kernel files and folders; all known ones if none.",
 )
 @kernels_folder
 @common
-@click.pass_context
-def check(ctx: click.Context, paths: tuple[str, ...], kernels: tuple[str, ...]) -> int:
+def check(paths: tuple[Path, ...], kernels: tuple[Path, ...]) -> int:
     """Check kernel files: every fault of every file, with its line; exit code 3 if there is one."""
-    from convcli.kernels.library import check_file, search_path
+    from convcli.kernels.kernelfile import check_file
+    from convcli.kernels.library import resolver, search_path
 
-    files = list(_files(paths or tuple(map(str, search_path(kernels)))))
-    faults = [fault for file in files for fault in check_file(file)]
+    places = search_path(kernels)
+    files = list(_files(paths or tuple(place.path for place in places)))
+    faults = [
+        fault for file in files for fault in check_file(file, resolve=resolver(places, (file,)))
+    ]
     for fault in faults:
         click.echo(str(fault))
     checked = render.count(len(files), "kernel file")
     click.echo(f"{render.count(len(faults), 'fault')} in {checked}.", err=True)
-    ctx.exit(KernelError.exit_code if faults else 0)
+    return KernelError.exit_code if faults else 0
 
 
-def _files(paths: tuple[str, ...]) -> Iterator[Path]:
-    for path in map(Path, paths):
+def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
+    from convcli.kernels.library import Place
+
+    for path in paths:
         if path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
+            yield from Place(path, str(path)).files()
         elif path.exists():
             yield path
         else:
@@ -126,9 +144,9 @@ def _files(paths: tuple[str, ...]) -> Iterator[Path]:
 @command.command("path", cls=Command, epilog=EXAMPLES)
 @kernels_folder
 @common
-def path(kernels: tuple[str, ...]) -> None:
+def path(kernels: tuple[Path, ...]) -> None:
     """Print the folders where kernels are looked for, the first first."""
     from convcli.kernels.library import search_path
 
     for place in search_path(kernels):
-        click.echo(str(place))
+        click.echo(f"{place.path}")

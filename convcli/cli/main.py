@@ -53,8 +53,19 @@ Examples:
 """
 
 
+class ClosedPipe(Exception):
+    """Whoever read standard output went away. Click would end a BrokenPipeError by itself."""
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports one when it is called."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; what it returns is the exit code, None for 0."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ClosedPipe from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Give the names in the order of the table, the most used first."""
@@ -68,6 +79,14 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest from the table; click's own knows only commands that were imported."""
+        if args[0] not in COMMANDS and not ctx.resilient_parsing and args[0][:1] != "-":
+            raise click.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """Write the table; click's own asks every command for its help."""
         with formatter.section("Commands"):
@@ -79,7 +98,7 @@ class LazyGroup(click.Group):
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, "-V", "--version", prog_name="convcli")
+@click.version_option(__version__, "-V", "--version", message="convcli %(version)s")
 @common
 def group() -> None:
     """
@@ -95,7 +114,7 @@ def run(args: Sequence[str] | None = None) -> int:
     try:
         code = group.main(args, prog_name="convcli", obj=session, standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, ClosedPipe):
         return _hang_up()
     except BaseException as error:  # noqa: BLE001 - the one place: every exception ends here
         if session.debug and not isinstance(error, SystemExit):
@@ -115,19 +134,12 @@ def tell(error: BaseException) -> int:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         failure("Interrupted: nothing half-written was left.", "", sys.stderr)
         return INTERRUPTED
-    if isinstance(error, SystemExit):
-        return _status(error)
+    if isinstance(error, SystemExit):  # click leaves the process when it has completed a word
+        return error.code if isinstance(error.code, int) else 0
     if isinstance(error, MemoryError):
         failure("There is not enough memory for this.", "Use fewer --jobs.", sys.stderr)
         return BUG
     return _bug(error)
-
-
-def _status(error: SystemExit) -> int:
-    """Click ends completion, and a pipe that closes early, by leaving the process."""
-    if isinstance(error.__context__, BrokenPipeError):
-        return _hang_up()
-    return error.code if isinstance(error.code, int) else 0
 
 
 def _bug(error: BaseException) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
@@ -65,7 +66,7 @@ class Said(TypedDict):
     """The filter options as click hands them over."""
 
     filters: tuple[tuple[str, str], ...]
-    kernels: tuple[str, ...]
+    kernels: tuple[Path, ...]
     operation: str | None
     padding: Padding
     extent: Extent
@@ -116,7 +117,7 @@ kernels_folder = _filter(
     metavar="DIR",
     multiple=True,
     is_eager=True,
-    type=click.Path(exists=True, file_okay=False),
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Look for kernels here first; repeat for several folders.",
 )
 
@@ -259,7 +260,7 @@ limiting = _stacked(
         _running(
             "--max-pixels",
             type=Amount("pixels", POWERS, unlimited=True),
-            default="500M",
+            default="250M",
             show_default=True,
             metavar="N",
             help="Refuse larger images; none for no limit.",
@@ -286,17 +287,17 @@ common = _running(
 # --- what was said, in the library's words -------------------------------------------------------
 
 
-def recipes(filters: Sequence[tuple[str, str]], folders: Sequence[str]) -> list[Recipe]:
+def recipes(filters: Sequence[tuple[str, str]], folders: Sequence[Path]) -> list[Recipe]:
     """The kernels of `-k` and `-m`, in the order they were given."""
     from convcli.kernels.kernel import Recipe
     from convcli.kernels.library import find, search_path
     from convcli.kernels.matrix import parse_matrix
 
-    places = search_path(tuple(folders))
+    places = search_path(folders)
     return [
         find(text, places)
         if option == "kernel"
-        else Recipe(name="matrix", kernels=(parse_matrix(text, "--matrix"),))
+        else Recipe("matrix", (parse_matrix(text, "--matrix"),), origin="inline")
         for option, text in filters
     ]
 

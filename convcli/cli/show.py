@@ -11,12 +11,16 @@ import click
 from convcli import render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from convcli.kernels.kernel import Kernel, Recipe
 
 WHITE = 255.0
 """The most that an 8-bit sample can be."""
+
+WIDTH = 100
+LISTED = 14
+"""Factors of more numbers than this are not printed."""
 
 SYMMETRY = {
     "same": "convolve and correlate give the same result",
@@ -80,7 +84,7 @@ def tell(recipe: Recipe, given: tuple[str, str]) -> None:
     """All about a recipe, for people; `given` is the option and text it was asked for with."""
     click.echo(recipe.label + (f": {recipe.title}" if recipe.title else ""))
     if recipe.about:
-        click.echo(recipe.about.strip())
+        click.echo(click.wrap_text(recipe.about.strip(), WIDTH))
     for kernel in recipe.kernels:
         click.echo(f"\n{kernel.name}".rstrip(" ") if len(recipe.kernels) > 1 else "")
         render.heat_map(kernel.matrix, sys.stdout)
@@ -120,10 +124,15 @@ def _rank(kernel: Kernel) -> str:
     factors = kernel.factors()
     if factors is None:
         return f"{kernel.rank}: not separable"
-    column, row = (" ".join(f"{cell + 0.0:.6g}" for cell in part) for part in factors)
+    fits = kernel.rows + kernel.columns <= LISTED
+    column, row = (f" ({_numbers(part)})" * fits for part in factors)
     cells = kernel.rows * kernel.columns
     saving = f"{kernel.rows + kernel.columns} multiplications instead of {cells}"
-    return f"1: column ({column}) times row ({row}), {saving}"
+    return f"1: a column{column} times a row{row}, {saving}"
+
+
+def _numbers(cells: Iterable[float]) -> str:
+    return " ".join(f"{cell + 0.0:.4g}" for cell in cells)
 
 
 def _recipe_facts(recipe: Recipe) -> Iterator[tuple[str, str]]:
