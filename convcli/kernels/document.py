@@ -147,6 +147,12 @@ def refusal(faults: Sequence[Fault], files: int = 1) -> KernelError:
     )
 
 
+def one_line(error: KernelError) -> str:
+    """Message and hint of an error as sentences beside a position."""
+    stop = "" if error.message.endswith((".", "?")) or not error.hint else "."
+    return f"{error.message}{stop} {error.hint}".rstrip()
+
+
 def read_text(path: Path, findings: Findings) -> str:
     """Read a file as UTF-8, with or without a byte-order mark; too large is refused unread."""
     try:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from convcli.errors import KernelError
-from convcli.kernels.document import Findings, Items, Node, Scalar, Table
+from convcli.kernels.document import Findings, Items, Node, Scalar, Table, one_line
 from convcli.kernels.kernel import Bias, Kernel
 from convcli.kernels.number import Number, parse_number, shown, wrong_with
 
@@ -132,7 +132,7 @@ class Fields:
         try:
             return Bias.parse(node.text) if node else Bias()
         except KernelError as error:
-            self.findings.add(node, f"{error.message}. {error.hint}")
+            self.findings.add(node, one_line(error))
             return Bias()
 
     def scaled(self, kernel: Kernel, name: str) -> Kernel | None:
@@ -171,7 +171,7 @@ class Fields:
         try:
             return replace(kernel, anchor=(numbers[0], numbers[1]))
         except KernelError as error:
-            self.findings.add(node, f"{error.message}. {error.hint}")
+            self.findings.add(node, one_line(error))
             return None
 
 

@@ -231,8 +231,10 @@ class Recipe:
 
     @property
     def label(self) -> str:
-        """Name and parameters as they are written after -k: `gaussian:sigma=2.0`."""
-        given = ",".join(f"{name}={value}" for name, value in self.parameters)
+        """Name and parameters as they are written after -k: `gaussian:sigma=2`."""
+        given = ",".join(
+            f"{name}={str(value).removesuffix('.0')}" for name, value in self.parameters
+        )
         return f"{self.name}:{given}" if given else self.name
 
 

@@ -32,7 +32,6 @@ from convcli.kernels.document import (
     refusal,
 )
 from convcli.kernels.kernel import OPERATIONS, RANGES, Kernel, Recipe
-from convcli.kernels.number import shown
 from convcli.kernels.weights import WEIGHTS, Weighing
 from convcli.response import ACTIVATIONS, COMBINES
 
@@ -128,6 +127,8 @@ def _read(path: Path, wish: _Wish) -> tuple[Recipe | None, Findings]:
             recipe = _recipe(_tree(path, findings, positions=True), path, wish, findings)
     except Broken:
         return None, findings
+    finally:
+        findings.faults.sort(key=lambda fault: (fault.line, fault.column))
     return recipe, findings
 
 
@@ -188,10 +189,10 @@ class _Part:
 
 def _parts(own: fields.Fields, path: Path, wish: _Wish) -> list[_Part]:
     """The kernels of a file: its `kernels:` list, or the one that its own keys describe."""
+    _refuse_parameters(own, wish)
     listed = own.table.get("kernels")
     alone = [key for key in WEIGHTS if key in own.table.entries]
     if listed is None:
-        _refuse_parameters(own, wish)
         part = _part(own, path, wish, own)
         return [part] if part else []
     if alone:
@@ -199,8 +200,6 @@ def _parts(own: fields.Fields, path: Path, wish: _Wish) -> list[_Part]:
     if not isinstance(listed, Items) or not listed.items:
         own.findings.add(listed, "'kernels' is a list of kernels")
         return []
-    if wish.given or wish.first is not None:
-        own.findings.add(None, "has several kernels and takes no parameters")
     plain = _Wish({}, None, wish.resolve)
     return [part for node in listed.items if (part := _listed_part(node, own, path, plain))]
 
@@ -216,8 +215,10 @@ def _listed_part(node: Node, own: fields.Fields, path: Path, wish: _Wish) -> _Pa
 
 def _refuse_parameters(own: fields.Fields, wish: _Wish) -> None:
     if (wish.given or wish.first is not None) and "generate" not in own.table.entries:
-        names = ", ".join(wish.given) or shown(wish.first or "")
-        own.findings.add(None, f"has fixed weights and takes no parameters ({names})")
+        raise KernelError(
+            f"'{stem(Path(own.findings.path))}' has fixed weights and takes no parameters",
+            "Parameters go with kernels made by 'generate:', such as gaussian:sigma=2.",
+        )
 
 
 def _part(inner: fields.Fields, path: Path, wish: _Wish, own: fields.Fields) -> _Part | None:

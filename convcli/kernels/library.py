@@ -96,7 +96,8 @@ def find(spec: str, places: Sequence[Place] | None = None) -> Recipe:
 def check_file(path: Path, places: Sequence[Place] | None = None) -> list[Fault]:
     """Give every fault of a kernel file, none where it is right."""
     known = search_path() if places is None else places
-    return kernelfile.check_file(path, resolve=resolver(known, (path,)))
+    beside = Place(path.parent, str(path.parent))
+    return kernelfile.check_file(path, resolve=resolver([beside, *known], (path,)))
 
 
 def resolver(places: Sequence[Place], trail: tuple[Path, ...]) -> Callable[[str], Recipe]:
@@ -115,10 +116,12 @@ def _find(spec: str, places: Sequence[Place], trail: tuple[Path, ...]) -> Recipe
     if found is not None:
         if any(found.samefile(step) for step in trail if found.exists()):
             raise KernelError(f"'{printable(name)}' uses itself")
-        label = next((p.label for p in places if p.path == found.parent), "")
-        finder = resolver(places, (*trail, found))
+        # A file finds the kernels beside it first, wherever it was found itself.
+        beside = Place(found.parent, str(found.parent))
+        finder = resolver([beside, *places], (*trail, found))
         recipe = load_file(found, given=given, first=first, resolve=finder)
-        return replace(recipe, origin=f"shipped:{found.name}") if label == "shipped" else recipe
+        ours = found.parent == shipped_kernels()
+        return replace(recipe, origin=f"shipped:{found.name}") if ours else recipe
     if name in families.FAMILIES:
         asked = families.asked(name, given, first)
         made = families.make(name, asked)

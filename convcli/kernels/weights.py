@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
 from convcli.kernels import families
-from convcli.kernels.document import Items, Node, Scalar, Table
+from convcli.kernels.document import Items, Node, Scalar, Table, one_line
 from convcli.kernels.kernel import MAX_CELLS, Kernel, ragged
 from convcli.kernels.matrix import Reading, Slip, scan
 from convcli.kernels.number import Number, common_scale, parse_number, wrong_with
@@ -58,8 +58,11 @@ class Weighing:
         makers = {"matrix": self._matrix, "row": self._outer, "generate": self._generated}
         try:
             return makers.get(source, self._filed)()
-        except KernelError as error:  # products of large numbers that overflow
-            self._fault(self.fields.key(source), error.message)
+        except KernelError as error:
+            if self.given or self.first is not None:
+                # What was asked for is wrong, and the file is not.
+                raise
+            self._fault(self.fields.table.get(source), one_line(error))
             return None
 
     def _fault(self, node: Node | None, text: str, note: str = "") -> None:
@@ -105,12 +108,8 @@ class Weighing:
                 return None
             written[name] = value.text
         family = str(written.pop("family"))
-        try:
-            asked = families.asked(family, self.given, self.first)
-            made = families.make(family, {**written, **asked})
-        except KernelError as error:
-            self._fault(node, " ".join(filter(None, (error.message, error.hint))))
-            return None
+        asked = families.asked(family, self.given, self.first)
+        made = families.make(family, {**written, **asked})
         self.parameters = tuple((key, made.parameters[key]) for key in asked)
         return made.kernel
 
