@@ -82,7 +82,7 @@ def test_every_key_of_a_kernel_file_is_in_the_readme() -> None:
 
 
 def test_every_exit_code_is_in_the_readme() -> None:
-    kinds = [errors.ConvError, *errors.ConvError.__subclasses__()]
+    kinds: list[type[errors.ConvError]] = [errors.ConvError, *errors.ConvError.__subclasses__()]
     codes = {0, 2, errors.SOME_FAILED, errors.ALL_FAILED, errors.INTERRUPTED}
     codes |= {kind.exit_code for kind in kinds}
     assert not {code for code in codes if f"\n| {code} | " not in README}
