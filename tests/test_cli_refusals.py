@@ -105,7 +105,21 @@ REFUSALS = {
         ".csv",
     ),
     "report exists": (["good.png", "-o", "out.png", *BLUR, "--report", "taken.json"], 5, "exists"),
-    "two to standard output": (["good.png", "-o", "-", *BLUR, "--report", "-"], 2, "both"),
+    "two to standard output": (
+        ["good.png", "-o", "-", *BLUR, "--report", "-"],
+        2,
+        "an image is there",
+    ),
+    "report on an input": (
+        ["good.png", "-o", "out.png", *BLUR, "--report", "good.png", "--overwrite"],
+        2,
+        "an image is there",
+    ),
+    "report on the output": (
+        ["good.png", "-o", "out.csv", *BLUR, "--report", "./out.csv"],
+        2,
+        "an image is there",
+    ),
 }
 
 

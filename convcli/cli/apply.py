@@ -10,13 +10,13 @@ import click
 
 from convcli import __version__, render
 from convcli.cli.choices import Command
-from convcli.cli.options import Allowed, Said, Session, common, filtering, job, limiting, limits
-from convcli.cli.options import option as _option
+from convcli.cli.options import Session, common, filtering, limiting, option
+from convcli.cli.said import Allowed, Said, job, limits, writing
 from convcli.errors import UsageError
 from convcli.report import FORMS, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from convcli.report import Item
 
@@ -46,7 +46,7 @@ class Request(Said, Allowed):
     "images", nargs=-1, required=True, metavar="INPUT...", help="Image files; - is standard input."
 )
 @filtering
-@_option(
+@option(
     "Output",
     "-o",
     "--out",
@@ -54,7 +54,7 @@ class Request(Said, Allowed):
     metavar="FILE|DIR|-",
     help="A file; or a folder, for several images; or standard output.",
 )
-@_option(
+@option(
     "Output",
     "--quality",
     type=click.IntRange(1, 100),
@@ -62,8 +62,8 @@ class Request(Said, Allowed):
     show_default=True,
     help="Of JPEG, WebP and AVIF.",
 )
-@_option("Output", "--overwrite", is_flag=True, help="Replace files that exist.")
-@_option(
+@option("Output", "--overwrite", is_flag=True, help="Replace files that exist.")
+@option(
     "Output",
     "--report",
     metavar="FILE|-",
@@ -71,7 +71,7 @@ class Request(Said, Allowed):
     " JSON.",
 )
 @limiting
-@_option("Running", "-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@option("Running", "-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @common
 @click.pass_context
 def command(ctx: click.Context, images: tuple[str, ...], out: str, **said: Unpack[Request]) -> int:
@@ -83,11 +83,10 @@ def command(ctx: click.Context, images: tuple[str, ...], out: str, **said: Unpac
     standard error.
     """
     from convcli import batch
-    from convcli.cli.options import writing
 
-    wanted, allowed = job(said), limits(_allowed(said))
+    wanted, allowed = job(said), limits(said)
     found = batch.pairs(images, out, overwrite=said["overwrite"])
-    target, form = _report_target(said["report"], out, overwrite=said["overwrite"])
+    target, form = _report_target(said["report"], found, overwrite=said["overwrite"])
     record = Report(("convcli", *ctx.ensure_object(Session).args), __version__)
     how = writing(said["quality"], overwrite=said["overwrite"])
     speak = _voice(many=len(found) > 1, quiet=said["quiet"])
@@ -96,15 +95,6 @@ def command(ctx: click.Context, images: tuple[str, ...], out: str, **said: Unpac
         render.closing(record, sys.stderr)
     _write_report(record, target, form, overwrite=said["overwrite"])
     return batch.exit_code(record.items)
-
-
-def _allowed(said: Allowed) -> Allowed:
-    return Allowed(
-        engine=said["engine"],
-        jobs=said["jobs"],
-        memory=said["memory"],
-        max_pixels=said["max_pixels"],
-    )
 
 
 def _voice(*, many: bool, quiet: bool) -> Callable[[Item], None]:
@@ -121,16 +111,18 @@ def _voice(*, many: bool, quiet: bool) -> Callable[[Item], None]:
     return speak
 
 
-def _report_target(report: str | None, out: str, *, overwrite: bool) -> tuple[str, str]:
+def _report_target(
+    report: str | None, found: Sequence[tuple[str, str]], *, overwrite: bool
+) -> tuple[str, str]:
     """Where the report goes, and its form; refused, if need be, before any work."""
     if report is None:
         return "", ""
+    taken = {Path(name).resolve() for pair in found for name in pair}
+    if Path(report).resolve() in taken and (report != STANDARD or found[0][1] == STANDARD):
+        raise UsageError(
+            f"--report {report}: an image is there.", "Name another file: --report run.json"
+        )
     if report == STANDARD:
-        if out == STANDARD:
-            raise UsageError(
-                "The image and the report cannot both go to standard output.",
-                "Name a file for one of them: --report run.json",
-            )
         return STANDARD, "json"
     form = Path(report).suffix.lower().removeprefix(".")
     if form not in FORMS:

@@ -10,7 +10,8 @@ import click
 
 from convcli import render
 from convcli.cli.choices import Command, KernelType
-from convcli.cli.options import common, kernels_folder, recipes
+from convcli.cli.options import common, kernels_folder
+from convcli.cli.said import recipes
 from convcli.errors import InputError, KernelError, UsageError
 
 if TYPE_CHECKING:

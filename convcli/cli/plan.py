@@ -9,8 +9,8 @@ import click
 
 from convcli import render
 from convcli.cli.choices import Command
-from convcli.cli.options import Allowed, Said, common, filtering, job, limiting, limits
-from convcli.cli.options import option as _option
+from convcli.cli.options import common, filtering, limiting, option
+from convcli.cli.said import Allowed, Said, job, limits
 
 if TYPE_CHECKING:
     from convcli.io import Header
@@ -38,7 +38,7 @@ class Request(Said, Allowed):
     "images", nargs=-1, required=True, metavar="INPUT...", help="Image files; - is standard input."
 )
 @filtering
-@_option(
+@option(
     "Output",
     "-o",
     "--out",
@@ -46,7 +46,7 @@ class Request(Said, Allowed):
     metavar="FILE",
     help="The file to be written; its format decides what it can hold. The input's unless given.",
 )
-@_option("Output", "--json", "as_json", is_flag=True, help="Print one JSON document.")
+@option("Output", "--json", "as_json", is_flag=True, help="Print one JSON document.")
 @limiting
 @common
 def command(images: tuple[str, ...], **said: Unpack[Request]) -> None:
@@ -59,14 +59,7 @@ def command(images: tuple[str, ...], **said: Unpack[Request]) -> None:
     from convcli.run import plan_file
 
     wanted = job(said)
-    allowed = limits(
-        Allowed(
-            engine=said["engine"],
-            jobs=said["jobs"],
-            memory=said["memory"],
-            max_pixels=said["max_pixels"],
-        )
-    )
+    allowed = limits(said)
     plans = {image: plan_file(image, said["out"], wanted, allowed) for image in images}
     if said["as_json"]:
         documents = [as_data(image, *decided) for image, decided in plans.items()]

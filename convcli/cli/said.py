@@ -1,0 +1,120 @@
+"""What was said with the options of `options`, in the library's words: jobs, limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+from convcli.errors import KernelError, UsageError
+from convcli.spec import CHANNELS, Pixels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from convcli.job import Wishes
+    from convcli.kernels.kernel import Bias, Recipe
+    from convcli.plan import Limits
+    from convcli.run import Writing
+    from convcli.spec import Extent, Job, Padding
+
+
+class Said(TypedDict):
+    """The filter options as click hands them over."""
+
+    filters: tuple[tuple[str, str], ...]
+    kernels: tuple[Path, ...]
+    operation: str | None
+    padding: Padding
+    extent: Extent
+    pad_by: str | None
+    stride: str
+    dilation: str
+    anchor: str | None
+    scale: str | None
+    bias: str | None
+    range: str | None
+    depth: str
+    channels: str
+    alpha: str
+    light: str
+
+
+class Allowed(TypedDict):
+    """The options of what a run may use."""
+
+    engine: str
+    jobs: int | None
+    memory: int | None
+    max_pixels: int | None
+
+
+def recipes(filters: Sequence[tuple[str, str]], folders: Sequence[Path]) -> list[Recipe]:
+    """The kernels of `-k` and `-m`, in the order they were given."""
+    from convcli.kernels.kernel import Recipe
+    from convcli.kernels.library import find, search_path
+    from convcli.kernels.matrix import parse_matrix
+
+    places = search_path(folders)
+    return [
+        find(text, places)
+        if option == "kernel"
+        else Recipe("matrix", (parse_matrix(text, "--matrix"),), origin="inline")
+        for option, text in filters
+    ]
+
+
+def job(said: Said) -> Job:
+    """What is wanted, whatever the image."""
+    from convcli.job import make_job
+
+    return make_job(recipes(said["filters"], said["kernels"]), wishes(said))
+
+
+def wishes(said: Said) -> Wishes:
+    """What was said beside the kernels. UsageError, naming the option, for what is no number."""
+    from convcli.job import Wishes, four_sides, pair
+
+    return Wishes(
+        operation=said["operation"],
+        padding=said["padding"],
+        extent=said["extent"],
+        pad_by=four_sides(said["pad_by"], "--pad-by") if said["pad_by"] else None,
+        stride=pair(said["stride"], "--stride", 1),
+        dilation=pair(said["dilation"], "--dilation", 1),
+        anchor=pair(said["anchor"], "--anchor", 0) if said["anchor"] else None,
+        scale=said["scale"],
+        bias=_bias(said["bias"]) if said["bias"] else None,
+        pixels=_policy(said),
+    )
+
+
+def _policy(said: Said) -> Pixels:
+    from convcli.treatment import letters
+
+    channels = said["channels"].lower()
+    if channels not in CHANNELS:
+        letters(channels)
+    return Pixels(said["range"], said["depth"], channels, said["alpha"], said["light"])
+
+
+def _bias(text: str) -> Bias:
+    from convcli.kernels.kernel import Bias
+
+    try:
+        return Bias.parse(text)
+    except KernelError as error:
+        raise UsageError(f"--{error.message}.", error.hint) from None
+
+
+def limits(said: Allowed) -> Limits:
+    """What a run may use."""
+    from convcli.plan import Limits
+
+    return Limits(said["engine"], said["jobs"], said["memory"], said["max_pixels"])
+
+
+def writing(quality: int, *, overwrite: bool) -> Writing:
+    """How the output is written."""
+    from convcli.run import Writing
+
+    return Writing(quality, overwrite)
