@@ -17,6 +17,7 @@ from convcli.cli.main import COMMANDS, group, run
 from convcli.cli.options import ENGINE_WORDS, RANGE_WORDS
 from convcli.kernels.families import FAMILIES
 from convcli.kernels.kernelfile import KEYS
+from convcli.kernels.library import Place, listing, shipped_kernels
 from convcli.report import COLUMNS, SCHEMA
 from convcli.response import ACTIVATIONS, COMBINES
 from convcli.spec import ALPHAS, CHANNELS, EXTENTS, PADDINGS, SCALES
@@ -79,6 +80,14 @@ def test_every_column_of_the_report_is_in_the_readme() -> None:
 
 def test_every_key_of_a_kernel_file_is_in_the_readme() -> None:
     assert not {key for key in KEYS if not re.search(rf"(^|`){key}:", README, re.MULTILINE)}
+
+
+def test_every_kernel_that_the_readme_lists_is_shipped() -> None:
+    table = README.split("| tag | kernels |")[1].split("\n\n")[0]
+    names = set(re.findall(r"`([^`]+)`", table))
+    shipped = {entry.name for entry in listing([Place(shipped_kernels(), "shipped")])}
+    assert len(names) > 50
+    assert names <= shipped
 
 
 def test_every_exit_code_is_in_the_readme() -> None:

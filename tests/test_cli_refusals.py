@@ -81,6 +81,12 @@ REFUSALS = {
     "dilation 0": (["good.png", "-o", "out.png", *BLUR, "--dilation", "0"], 2, "--dilation 0"),
     "anchor outside": (["good.png", "-o", "out.png", *BLUR, "--anchor", "3,0"], 3, "outside"),
     "scale by 0": (["good.png", "-o", "out.png", "-m", "-1 0 1", "--scale", "sum"], 3, "add up"),
+    "scale of words": (["good.png", "-o", "out.png", *BLUR, "--scale", "sume"], 2, "'sum'"),
+    "extent and pad-by": (
+        ["good.png", "-o", "out.png", *BLUR, "--extent", "full", "--pad-by", "1"],
+        2,
+        "Give one of them",
+    ),
     "bias of words": (["good.png", "-o", "out.png", *BLUR, "--bias", "x"], 2, "--bias"),
     "channels of words": (["good.png", "-o", "out.png", *BLUR, "--channels", "Q"], 2, "'q'"),
     "memory of words": (["good.png", "-o", "out.png", *BLUR, "--memory", "lots"], 2, "300M"),

@@ -45,6 +45,24 @@ class Word(click.Choice[str]):
         return completions(self.table, incomplete)
 
 
+class WordOr(click.ParamType[str]):
+    """A word of a table, or something else that the library understands: a number, letters."""
+
+    name = "word"
+
+    def __init__(self, table: Mapping[str, str]) -> None:
+        self.table = table
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002 - click's signature
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Offer each word with its explanation."""
+        return completions(self.table, incomplete)
+
+
 class PaddingType(click.ParamType[Padding]):
     """`reflect`, `constant:128`, or another library's word, `scipy:mirror`."""
 

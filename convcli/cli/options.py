@@ -26,6 +26,7 @@ from convcli.cli.choices import (
     Option,
     PaddingType,
     Word,
+    WordOr,
     explained,
 )
 from convcli.pixels import DEPTHS
@@ -139,7 +140,6 @@ filtering = _stacked(
         _filter(
             "--extent",
             type=Word(EXTENTS),
-            default="same",
             metavar="WORD",
             help=explained("How much of the result to keep.", EXTENTS, "same"),
         ),
@@ -149,6 +149,7 @@ filtering = _stacked(
         _filter("--anchor", metavar="R,C", help="Cell that lies on the output, from 0,0."),
         _filter(
             "--scale",
+            type=WordOr(SCALES),
             metavar="WORD|X",
             help=explained("Rescale the kernel; X is a number or 1/9.", SCALES),
         ),
@@ -176,6 +177,7 @@ filtering = _stacked(
         ),
         _pixels(
             "--channels",
+            type=WordOr(CHANNELS),
             default="each",
             metavar="WORD",
             help=explained(

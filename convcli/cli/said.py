@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
+from convcli.cli.choices import nearest
 from convcli.errors import KernelError, UsageError
-from convcli.spec import CHANNELS, Pixels
+from convcli.spec import CHANNELS, SCALES, Pixels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ class Said(TypedDict):
     kernels: tuple[Path, ...]
     operation: str | None
     padding: Padding
-    extent: Extent
+    extent: Extent | None
     pad_by: str | None
     stride: str
     dilation: str
@@ -74,15 +75,17 @@ def wishes(said: Said) -> Wishes:
     """What was said beside the kernels. UsageError, naming the option, for what is no number."""
     from convcli.job import Wishes, four_sides, pair
 
+    if said["extent"] and said["pad_by"]:
+        raise UsageError("--pad-by takes the place of --extent.", "Give one of them.")
     return Wishes(
         operation=said["operation"],
         padding=said["padding"],
-        extent=said["extent"],
+        extent=said["extent"] or "same",
         pad_by=four_sides(said["pad_by"], "--pad-by") if said["pad_by"] else None,
         stride=pair(said["stride"], "--stride", 1),
         dilation=pair(said["dilation"], "--dilation", 1),
         anchor=pair(said["anchor"], "--anchor", 0) if said["anchor"] else None,
-        scale=said["scale"],
+        scale=_scale(said["scale"]),
         bias=_bias(said["bias"]) if said["bias"] else None,
         pixels=_policy(said),
     )
@@ -95,6 +98,13 @@ def _policy(said: Said) -> Pixels:
     if channels not in CHANNELS:
         letters(channels)
     return Pixels(said["range"], said["depth"], channels, said["alpha"], said["light"])
+
+
+def _scale(text: str | None) -> str | None:
+    """A word of SCALES, or what may be a number, which the job reads."""
+    if text and text not in SCALES and text[:1].isalpha():
+        raise UsageError(f"--scale {text}: not known.", nearest(text, {**SCALES, "1/9": ""}))
+    return text
 
 
 def _bias(text: str) -> Bias:
