@@ -90,10 +90,15 @@ def _told(slip: Slip, text: str, where: str) -> str:
 
 def scan(text: str) -> Reading:
     """Read a matrix text; mistakes come back as slips, all of them at once."""
-    if len(text) > _LONGEST:
+    if len(text) > 2 * MAX_CELLS and _too_many(text):
         return Reading((), slips=(Slip(0, 0, _TOO_MANY),))
     quick = _quick(text)
     return Reading(quick) if quick else _careful(text)
+
+
+def _too_many(text: str) -> bool:
+    """Count before reading: the careful way takes seconds over millions of numbers."""
+    return len(text) > _LONGEST or len(re.split(r"[\s,;]+", text.strip())) > MAX_CELLS
 
 
 def _quick(text: str) -> Matrix | None:
