@@ -156,3 +156,14 @@ def test_a_folder_of_kernels_comes_first(
 @pytest.mark.parametrize(("scale", "words"), [(1 / 9, "1/9"), (1.0, "1"), (0.3, "0.3"), (2, "2")])
 def test_a_scale_is_a_fraction_where_it_is_one(scale: float, words: str) -> None:
     assert fraction(scale) == words
+
+
+def test_the_length_of_a_gradient_does_not_know_its_sign(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert shown(capsys, "sobel")["convolve_and_correlate"] == "same"
+    assert shown(capsys, "sobel-x")["convolve_and_correlate"] == "different"
+    assert run(["kernels", "show", "sobel"]) == 0
+    told = capsys.readouterr().out
+    assert "combine    magnitude: convolve and correlate give the same result" in told
+    assert "-k sobel --padding edge" in told

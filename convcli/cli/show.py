@@ -51,6 +51,7 @@ def as_data(recipe: Recipe) -> dict[str, Any]:
         "aliases": list(recipe.aliases),
         "operation": recipe.operation,
         "combine": recipe.combine,
+        "convolve_and_correlate": "different" if differs(recipe) else "same",
         "activation": recipe.activation,
         "bias": {"value": recipe.bias.value, "share": recipe.bias.share},
         "range": recipe.range,
@@ -138,7 +139,7 @@ def _numbers(cells: Iterable[float]) -> str:
 def _recipe_facts(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield "operation", recipe.operation or "convolve, as the file does not say otherwise"
     if recipe.combine:
-        yield "combine", recipe.combine
+        yield "combine", f"{recipe.combine}: {SYMMETRY['different' if differs(recipe) else 'same']}"
     if recipe.activation != "none":
         yield "activation", recipe.activation
     if recipe.bias:
@@ -173,7 +174,20 @@ def commands(recipe: Recipe, given: tuple[str, str]) -> Iterator[str]:
 def _other(recipe: Recipe) -> str:
     """Options that make a difference to this recipe."""
     turned = "--convolve" if recipe.operation == "correlate" else "--correlate"
-    flips = not all(kernel.flip_invariant for kernel in recipe.kernels)
-    hides = recipe.range in {None, "clip"} and any(kernel.negative for kernel in recipe.kernels)
-    words = [turned] * flips + ["--range signed"] * hides
+    negative = any(kernel.negative for kernel in recipe.kernels) and not _unsigned(recipe)
+    hides = recipe.range in {None, "clip"} and negative
+    words = [turned] * differs(recipe) + ["--range signed"] * hides
     return " ".join(words) or "--padding edge"
+
+
+def differs(recipe: Recipe) -> bool:
+    """Whether convolve and correlate differ for the recipe as a whole, all kernels combined."""
+    return not all(
+        kernel.flip_invariant or (_unsigned(recipe) and kernel.flip_negates)
+        for kernel in recipe.kernels
+    )
+
+
+def _unsigned(recipe: Recipe) -> bool:
+    """Whether the sign of every sum is lost when they are combined."""
+    return recipe.combine in {"magnitude", "l1"}
