@@ -75,7 +75,7 @@ def test_every_size_of_image_and_kernel(name: str, mode: str, extent: Extent | S
                 source.shape  # noqa: B018 - asking is what raises
         else:
             agree(name, whole(source), expected, stage, image)
-    # n < k is so for 1..5 and 1..6 in 15 + 5 of 30 pairs; a pad of 3 or 7 leaves few or none.
+    # Of 30 pairs of n = 1..5 and k = 1..6, k <= n in 15 and k <= n + 3 in 27.
     assert refused == {"valid": 900 - 15 * 15, (3, 1, 0, 7): 900 - 27 * 30}.get(extent, 0)
 
 
@@ -256,7 +256,8 @@ def test_any_stage_on_any_image(
         return
     once = whole(source)
     agree(name, once, reference(image, stage, fill), stage, image)
-    if name in TO_THE_BIT and stage.padding.mode != "normalize":
+    # NumPy computes exponentials of long and of short arrays by different means.
+    if name in TO_THE_BIT and stage.activation not in {"sigmoid", "tanh"}:
         assert tiled(source, side).tobytes() == once.tobytes()
     else:
         agree(name, tiled(source, side), once, stage, image)
