@@ -18,8 +18,8 @@ import numpy as np
 
 from convcli.errors import KernelError, UsageError
 from convcli.kernels.number import parse_number
+from convcli.policy import check_sums
 from convcli.spec import SCALES, Extent, Job, Padding, Pair, Pixels, Stage
-from convcli.treatment import check_sums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ import numpy as np
 
 from convcli.engines import WHY, engine
 from convcli.errors import InputError, UsageError
-from convcli.treatment import Kind, Treatment, settle
+from convcli.policy import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from convcli.pixels import Target
     from convcli.source import Engine, Shape
     from convcli.spec import Job, Stage
+    from convcli.treatment import Kind, Treatment
 
 AUTO = "auto"
 ENGINES = (AUTO, *WHY)

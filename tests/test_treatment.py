@@ -14,8 +14,9 @@ from convcli.errors import KernelError, UsageError
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Bias, Kernel, Recipe
 from convcli.plan import Limits, make_plan
+from convcli.policy import settle
 from convcli.spec import Job, Pixels
-from convcli.treatment import Kind, settle
+from convcli.treatment import Kind
 
 IDENTITY = Recipe("identity", (Kernel(((1.0,),)),))
 BOX = Recipe("box", (Kernel(((1.0, 1.0, 1.0),), scale=1 / 3),))

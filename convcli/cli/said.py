@@ -92,7 +92,7 @@ def wishes(said: Said) -> Wishes:
 
 
 def _policy(said: Said) -> Pixels:
-    from convcli.treatment import letters
+    from convcli.policy import letters
 
     channels = said["channels"].lower()
     if channels not in CHANNELS:

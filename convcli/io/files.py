@@ -46,7 +46,7 @@ def _read_stdin() -> bytes:
     if sys.stdin.isatty():
         raise InputError(
             "Reading the picture from the terminal makes no sense.",
-            "Pipe one in: curl -s URL | convcli apply - out.png -k blur",
+            "Pipe one in: curl -s URL | convcli apply - -o out.png -k box",
         )
     return sys.stdin.buffer.read()
 
@@ -149,7 +149,7 @@ def _binary_stdout() -> BinaryIO:
     if sys.stdout.isatty():
         raise OutputError(
             "Writing a picture to the terminal makes no sense.",
-            "Redirect it: convcli apply in.png - -k blur > out.png",
+            "Redirect it: convcli apply in.png -o - -k box > out.png",
         )
     return sys.stdout.buffer
 

@@ -137,7 +137,8 @@ def output_format(path: str, *, fallback: str | None = None) -> str:
     """
     Format to write `path` in, by its suffix: `a/b.JPG` -> `JPEG`; `-` and no suffix -> `fallback`.
 
-    UsageError for a suffix that is unknown, read-only or missing without a fallback.
+    A fallback that is only read, never written, gives way to PNG. UsageError for a suffix that is
+    unknown, read-only or missing without a fallback.
     """
     suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - names, not paths
     if path == "-" or not suffix:
@@ -154,9 +155,7 @@ def output_format(path: str, *, fallback: str | None = None) -> str:
 
 def _fallback(path: str, fallback: str | None) -> str:
     if fallback is not None:
-        return fallback
-    if path == "-":
-        raise UsageError("Standard output has no suffix to tell the format by.", "Name it: -f png")
+        return fallback if FORMATS[fallback].writable else "PNG"
     raise UsageError(f"{path}: no suffix to tell the format by.", "Add one, such as .png")
 
 
