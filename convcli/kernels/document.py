@@ -29,6 +29,8 @@ MAX_BYTES: Final = 8_000_000
 # Parsed lists cost some 300 bytes a number; a text block costs 32, and is what large files use.
 MAX_LISTED: Final = 65_536
 MAX_DEPTH: Final = 8
+# A file with more is no kernel file with mistakes; reading it stops here.
+MOST_FAULTS: Final = 100
 _SHOWN_FAULTS: Final = 20
 _EXCERPT_WIDTH: Final = 72
 
@@ -97,6 +99,7 @@ class Findings:
     path: str
     text: str = ""
     faults: list[Fault] = field(default_factory=list)
+    _lines: list[str] = field(default_factory=list)
 
     def add(self, node: Node | None, text: str, note: str = "") -> None:
         """Report a fault at a node, with the line and a caret."""
@@ -105,8 +108,17 @@ class Findings:
 
     def at(self, line: int, column: int, text: str, note: str = "") -> None:
         """Report a fault at a line and column from 1; column 0 shows no line."""
-        shown = excerpt(self.text, line, column, note) if line and column else ""
+        shown = excerpt(self.lines, line, column, note) if line and column else ""
         self.faults.append(Fault(self.path, line, column, text, shown))
+        if len(self.faults) >= MOST_FAULTS:
+            raise Broken(text)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the file, split once."""
+        if not self._lines and self.text:
+            self._lines = self.text.split("\n")
+        return self._lines
 
     def stop(self, line: int, column: int, text: str) -> Broken:
         """Report a fault that ends the reading; to be raised by the caller."""
@@ -114,9 +126,8 @@ class Findings:
         return Broken(text)
 
 
-def excerpt(text: str, line: int, column: int, note: str = "") -> str:
+def excerpt(lines: Sequence[str], line: int, column: int, note: str = "") -> str:
     """Show the line before, the line itself and a caret under the column."""
-    lines = text.split("\n")
     if not 1 <= line <= len(lines):
         return ""
     # A long line is shown from a little before the caret.

@@ -16,10 +16,11 @@ import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
-from convcli.kernels.document import excerpt
+from convcli.kernels.document import MOST_FAULTS, excerpt
 from convcli.kernels.kernel import MAX_CELLS, Kernel, Matrix, ragged
 from convcli.kernels.number import Number, common_scale, parse_number, scaled, wrong_with
 
@@ -84,7 +85,7 @@ def kernel_of(reading: Reading, text: str, where: str) -> Kernel:
 
 def _told(slip: Slip, text: str, where: str) -> str:
     place = f" ({slip.cell})" if slip.cell else ""
-    shown = excerpt(text, slip.line + 1, slip.character + 1).split("\n")[-2:]
+    shown = excerpt(text.split("\n"), slip.line + 1, slip.character + 1).split("\n")[-2:]
     return "\n".join([f"{where}: {slip.text}{place}", *shown])
 
 
@@ -122,14 +123,17 @@ def _careful(text: str) -> Reading:
     numbers = list(_numbers(rows, slips))
     if not numbers and not slips:
         slips.append(Slip(0, 0, "there are no numbers"))
-    for number, cells in enumerate(numbers, start=1):
-        if len(cells) != len(numbers[0]):
-            row = rows[number - 1]
-            slips.append(Slip(row.line, row.start, ragged(number, len(cells), len(numbers[0]))))
+    slips += islice(_ragged(rows, numbers), MOST_FAULTS)
     if slips:
         return Reading((), slips=tuple(slips))
     matrix, scale = common_scale(numbers)
     return Reading(matrix, scaled(factor, scale))
+
+
+def _ragged(rows: Sequence[_Row], numbers: Sequence[Sequence[Number]]) -> Iterator[Slip]:
+    for number, (row, cells) in enumerate(zip(rows, numbers, strict=False), start=1):
+        if len(cells) != len(numbers[0]):
+            yield Slip(row.line, row.start, ragged(number, len(cells), len(numbers[0])))
 
 
 def _factor(text: str, slips: list[Slip]) -> tuple[Number, str]:
@@ -184,6 +188,8 @@ def _numbers(rows: Sequence[_Row], slips: list[Slip]) -> Iterator[list[Number]]:
             elif token not in known and number is not None:
                 known[token] = number
             cells.append(known.get(token, 0.0))
+            if len(slips) >= MOST_FAULTS:
+                return
         total += len(cells)
         if total > MAX_CELLS:
             slips.append(Slip(row.line, 0, _TOO_MANY))

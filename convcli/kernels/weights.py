@@ -166,7 +166,7 @@ class Weighing:
         number = parse_number(cell.text)
         if wrong := wrong_with(cell.text, number):
             self._fault(cell, wrong if cell.text else "the cell is empty", note)
-        return number or 0.0
+        return 0.0 if number is None else number
 
     def _text(self, node: Scalar, name: str) -> Reading | None:
         if not node.text.strip():
@@ -176,15 +176,15 @@ class Weighing:
             self._fault(node, f"'matrix' is a list of rows: write [[{node.text[:20]}]]")
             return None
         reading = scan(node.text)
+        written = node.text.split("\n") if reading.slips else []
         for slip in reading.slips:
-            line, column = self._place(node, slip)
+            line, column = self._place(node, slip, written[slip.line])
             self.fields.findings.at(line, column, slip.text, slip.cell)
         return None if reading.slips else reading
 
-    def _place(self, node: Scalar, slip: Slip) -> tuple[int, int]:
+    def _place(self, node: Scalar, slip: Slip, wanted: str) -> tuple[int, int]:
         """Find the line of a text block in the file: it begins beside or below its key."""
-        lines = self.fields.findings.text.split("\n")
-        wanted = node.text.split("\n")[slip.line]
+        lines = self.fields.findings.lines
         for line in (node.line + slip.line, node.line + slip.line - 1):
             at = lines[line].find(wanted) if node.line and line < len(lines) else -1
             if at >= 0:
