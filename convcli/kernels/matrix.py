@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from convcli.errors import KernelError
 from convcli.kernels.document import MOST_FAULTS, excerpt
@@ -55,8 +55,7 @@ class Reading:
     slips: tuple[Slip, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(NamedTuple):
     line: int
     start: int
     text: str
