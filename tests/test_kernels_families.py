@@ -238,11 +238,13 @@ def test_dog_of_one_sigma_is_nothing() -> None:
     assert made("dog", sigma=1).columns == 13  # the wider one sets the size
 
 
-def test_gabor_is_opencvs() -> None:
+@pytest.mark.parametrize("angle", [0.0, 30.0, 100.0])
+def test_gabor_is_opencvs(angle: float) -> None:
     cv2 = pytest.importorskip("cv2", reason="OpenCV is only a second opinion")
-    found = weights("gabor", sigma=2, wavelength=5, angle=0, phase=30)
-    expected = cv2.getGaborKernel((13, 13), 2, 0, 5, 1, math.radians(30))
-    # OpenCV runs its axes the other way, and keeps the mean.
+    found = weights("gabor", sigma=2, wavelength=5, angle=angle, phase=30, ratio=1.5)
+    size = found.shape
+    expected = cv2.getGaborKernel(size, 2, math.radians(-angle), 5, 1.5, math.radians(30))
+    # OpenCV runs its axes the other way, turns clockwise, and keeps the mean.
     expected = expected[::-1, ::-1]
     np.testing.assert_allclose(found, expected - expected.mean(), rtol=0, atol=1e-12)
 

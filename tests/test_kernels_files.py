@@ -142,6 +142,15 @@ def test_scale(tmp_path: Path, text: str, scale: float) -> None:
     assert load(tmp_path, text).kernel.scale == scale
 
 
+def test_minus_zero_survives_in_lists(tmp_path: Path) -> None:
+    assert str(load(tmp_path, "matrix: [[-0.0, 1]]").kernel.matrix) == "((-0.0, 1.0),)"
+
+
+def test_a_fault_that_kernels_share_is_told_once(tmp_path: Path) -> None:
+    text = "combine: sum\nscale: nine\nkernels: [{matrix: 1 2}, {matrix: 1 2}]\n"
+    assert len(faults(tmp_path, text)) == 1
+
+
 def test_files_beside_the_kernel_file(tmp_path: Path) -> None:
     from PIL import Image
 

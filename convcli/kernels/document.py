@@ -109,7 +109,9 @@ class Findings:
     def at(self, line: int, column: int, text: str, note: str = "") -> None:
         """Report a fault at a line and column from 1; column 0 shows no line."""
         shown = excerpt(self.lines, line, column, note) if line and column else ""
-        self.faults.append(Fault(self.path, line, column, text, shown))
+        fault = Fault(self.path, line, column, text, shown)
+        if fault not in self.faults:  # a scale that several kernels share is wrong once
+            self.faults.append(fault)
         if len(self.faults) >= MOST_FAULTS:
             raise Broken(text)
 
