@@ -1,0 +1,329 @@
+"""Every shipped kernel against a table written from the literature, never from the files."""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import convcli
+from convcli.kernels.kernelfile import check_file
+from convcli.kernels.library import Entry, Place, find, listing, shipped_kernels
+
+if TYPE_CHECKING:
+    from convcli.kernels.kernel import Kernel, Recipe
+
+PLACES = [Place(shipped_kernels(), "shipped")]
+
+# What a half turn about the anchor does to the weights.
+SAME, NEGATED, OTHER = "same", "negated", "other"
+
+
+class Facts(NamedTuple):
+    """Of the first kernel: sum, what a half turn does, rank, sum of the weights above zero."""
+
+    sum: float
+    turn: str
+    rank: int
+    positive: Any
+
+
+def about(value: float) -> Any:
+    """The value of the continuous formula, which sampling meets within a few percent."""
+    return pytest.approx(value, rel=0.04)
+
+
+MIDDLE = 1 / (2 * pi)  # the middle of a Gaussian of sigma 1
+MEAN = Facts(1, SAME, 1, 1)  # separable, nothing below zero
+GAIN_1 = Facts(0, NEGATED, 1, 0.5)  # half the difference of what lies two pixels apart
+STEP_1 = Facts(0, NEGATED, 1, 1)  # a step from black to white gives white
+
+FACTS = {
+    # Basic
+    "identity": MEAN,
+    "shift": Facts(1, OTHER, 1, 1),
+    "shift-right": Facts(1, OTHER, 1, 1),
+    "shift-down": Facts(1, OTHER, 1, 1),
+    # Blur
+    "binomial": MEAN,
+    "binomial3": MEAN,
+    "binomial5": MEAN,
+    "box": MEAN,
+    "box5": MEAN,
+    "disk": Facts(1, SAME, 4, 1),
+    "esri-smooth5": Facts(1, SAME, 3, 1),
+    "gaussian": MEAN,
+    "gaussian5": Facts(1, SAME, 3, 1),
+    "gaussian5-canny": Facts(1, SAME, 3, 1),
+    "motion": MEAN,
+    "pil-blur": Facts(1, SAME, 2, 1),
+    "savgol5": Facts(1, SAME, 2, 227 / 175),
+    "smooth": Facts(1, SAME, 2, 1),
+    "smooth-more": Facts(1, SAME, 3, 1),
+    "tent": MEAN,
+    # Sharpen
+    "detail": Facts(1, SAME, 2, 10 / 6),
+    "edge-enhance": Facts(1, SAME, 2, 5),
+    "esri-sharpen5": Facts(1, SAME, 3, 45),
+    "highboost": Facts(1, SAME, 2, 17 / 9),
+    "highpass": Facts(0, SAME, 2, 1 - MIDDLE),
+    "krita-sharpen": Facts(1, SAME, 2, 11 / 3),
+    "pil-sharpen": Facts(1, SAME, 2, 2),
+    "sharpen": Facts(1, SAME, 2, 5),
+    "sharpen-soft": Facts(1, SAME, 2, 2),
+    "sharpen-soft8": Facts(1, SAME, 2, 3),
+    "sharpen8": Facts(1, SAME, 2, 9),
+    "unsharp": Facts(1, SAME, 2, 2 - MIDDLE),
+    "unsharp3": Facts(1, SAME, 2, 26 / 6),
+    "unsharp5": Facts(1, SAME, 2, 476 / 256),
+    # Second derivatives
+    "contour": Facts(0, SAME, 2, 8),
+    "dog": Facts(0, SAME, 2, about(0.3336)),
+    "laplacian": Facts(0, SAME, 2, 4 / 1.2),
+    "laplacian-op": Facts(0, SAME, 2, 3),
+    "laplacian4": Facts(0, SAME, 2, 4),
+    "laplacian5": Facts(0, SAME, 2, 1),
+    "laplacian8": Facts(0, SAME, 2, 8),
+    "laplacian9": Facts(0, SAME, 2, 20 / 6),
+    "log": Facts(0, SAME, 3, about(2 / 1.4**2 * 0.36788)),
+    "log5": Facts(0, SAME, 3, 16),
+    "log9": Facts(0, SAME, 5, 1),
+    "outline": Facts(0, SAME, 2, 8),
+    "second-x": Facts(0, SAME, 1, 2),
+    "second-xy": Facts(0, SAME, 1, 0.5),
+    "second-y": Facts(0, SAME, 1, 2),
+    # First derivatives
+    "backward-x": Facts(0, OTHER, 1, 1),
+    "bickley-x": GAIN_1,
+    "bickley-y": GAIN_1,
+    "central-x": GAIN_1,
+    "central-y": GAIN_1,
+    "farid5-x": Facts(0, NEGATED, 1, 0.386295),
+    "farid5-y": Facts(0, NEGATED, 1, 0.386295),
+    "forward-x": Facts(0, OTHER, 1, 1),
+    "freichen-x": GAIN_1,
+    "freichen-y": GAIN_1,
+    "gauss-derivative": Facts(0, NEGATED, 1, 0.241971 + 2 * 0.053991 + 3 * 0.004432 + 4 * 0.000134),
+    "gradient": GAIN_1,
+    "prewitt-x": GAIN_1,
+    "prewitt-y": GAIN_1,
+    "roberts-1": Facts(0, OTHER, 2, 1),
+    "roberts-2": Facts(0, OTHER, 2, 1),
+    "savgol5-x": Facts(0, NEGATED, 1, 15 / 50),
+    "savgol5-y": Facts(0, NEGATED, 1, 15 / 50),
+    "scharr-x": GAIN_1,
+    "scharr-y": GAIN_1,
+    "sobel-x": GAIN_1,
+    "sobel-y": GAIN_1,
+    "sobel5-x": Facts(0, NEGATED, 1, 48 / 128),
+    "sobel5-y": Facts(0, NEGATED, 1, 48 / 128),
+    "sobel7-x": Facts(0, NEGATED, 1, 640 / 2048),
+    "sobel7-y": Facts(0, NEGATED, 1, 640 / 2048),
+    # Lengths of gradients
+    "central": STEP_1,
+    "freichen": STEP_1,
+    "prewitt": STEP_1,
+    "roberts": Facts(0, OTHER, 2, 1 / sqrt(2)),
+    "scharr": STEP_1,
+    "sobel": STEP_1,
+    "sobel5": STEP_1,
+    # Compass and lines
+    "kirsch": Facts(0, OTHER, 2, 1),
+    "kirsch-e": Facts(0, OTHER, 2, 1),
+    "kirsch-n": Facts(0, OTHER, 2, 1),
+    "kirsch-ne": Facts(0, OTHER, 3, 1),
+    "kirsch-nw": Facts(0, OTHER, 3, 1),
+    "kirsch-s": Facts(0, OTHER, 2, 1),
+    "kirsch-se": Facts(0, OTHER, 3, 1),
+    "kirsch-sw": Facts(0, OTHER, 3, 1),
+    "kirsch-w": Facts(0, OTHER, 2, 1),
+    "line-135": Facts(0, SAME, 2, 1),
+    "line-45": Facts(0, SAME, 2, 1),
+    "line-horizontal": Facts(0, SAME, 1, 1),
+    "line-vertical": Facts(0, SAME, 1, 1),
+    "lines": Facts(0, SAME, 1, 1),
+    "prewitt-compass": Facts(0, OTHER, 2, 1),
+    "robinson": STEP_1,
+    "robinson-n": STEP_1,
+    # Texture and effects
+    "emboss": Facts(1, OTHER, 3, 5),
+    "emboss-bias": Facts(0, OTHER, 2, 1),
+    "emboss-laplacian": Facts(0, SAME, 2, 4),
+    "gabor": Facts(0, SAME, 2, 0.5),
+    "laws": Facts(0, NEGATED, 1, 0.5),
+    "laws-e5s5": STEP_1,
+    "laws-l5e5": STEP_1,
+    "laws-r5r5": Facts(0, SAME, 1, 1),
+}
+
+GRADIENTS = (
+    *("bickley", "central", "freichen", "prewitt", "savgol5", "scharr", "sobel"),
+    *("sobel5", "sobel7"),
+)
+# Name, slope to the right, slope downwards; an x kernel sees no slope downwards.
+RAMPS = [
+    *((f"{name}-x", 1.0, 0.0) for name in GRADIENTS),
+    *((f"{name}-y", 0.0, 1.0) for name in GRADIENTS),
+    ("forward-x", 1.0, 0.0),
+    ("backward-x", 1.0, 0.0),
+    ("gradient", 1.0, 0.0),
+    ("farid5-x", 0.991798, 0.0),  # as published: 2 * (0.276691 + 2 * 0.109604) * 1.000000
+    ("farid5-y", 0.0, 0.991798),
+    ("roberts-1", -1.0, -1.0),  # rises to the upper left
+    ("roberts-2", 1.0, -1.0),  # rises to the upper right
+]
+# The slope of these is beside the point: the longest answer is to be white.
+LENGTHS = (
+    *("central", "freichen", "kirsch", "prewitt", "roberts", "robinson", "scharr", "sobel"),
+    "sobel5",
+)
+
+
+def entries() -> list[Entry]:
+    return listing(PLACES)
+
+
+def shipped(name: str) -> Recipe:
+    return find(name, PLACES)
+
+
+def turn(kernel: Kernel) -> str:
+    return SAME if kernel.flip_invariant else NEGATED if kernel.flip_negates else OTHER
+
+
+def slopes(kernel: Kernel) -> tuple[float, float]:
+    """The answer to a ramp that rises by 1 per pixel to the right, and downwards."""
+    rows, columns = np.indices((kernel.rows, kernel.columns))
+    weights = np.array(kernel.weights)
+    row, column = kernel.center
+    return float((weights * (columns - column)).sum()), float((weights * (rows - row)).sum())
+
+
+def test_the_table_and_the_folder_hold_the_same_names() -> None:
+    assert {entry.name for entry in entries()} == set(FACTS)
+    assert len(FACTS) > 100
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_weights_are_those_of_the_literature(name: str) -> None:
+    kernel, facts = shipped(name).kernel, FACTS[name]
+    assert kernel.sum == pytest.approx(facts.sum, abs=1e-12)
+    assert turn(kernel) == facts.turn
+    assert kernel.rank == facts.rank
+    wanted = facts.positive
+    assert kernel.positive == (pytest.approx(wanted, rel=1e-5) if type(wanted) is float else wanted)
+
+
+@pytest.mark.parametrize(("name", "right", "down"), RAMPS)
+def test_a_gradient_gives_the_slope_of_a_ramp(name: str, right: float, down: float) -> None:
+    assert slopes(shipped(name).kernel) == pytest.approx((right, down), rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_kernels_of_a_recipe_weigh_alike(name: str) -> None:
+    recipe = shipped(name)
+    for kernel in recipe.kernels:
+        assert kernel.positive == pytest.approx(recipe.kernel.positive, rel=1e-12)
+        assert kernel.sum == pytest.approx(recipe.kernel.sum, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_full_step_answers_with_full_white(name: str, axis: int) -> None:
+    step = np.zeros((12, 12), np.uint8)
+    step[:, 6:] = 255
+    found = convcli.apply(step if axis else step.T, name, folders=[shipped_kernels()])
+    assert (found.min(), found.max()) == (0, 255)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "columns"),
+    [
+        ("line-horizontal", [4] * 9, range(9)),
+        ("line-vertical", range(9), [4] * 9),
+        ("line-45", range(8, -1, -1), range(9)),
+        ("line-135", range(9), range(9)),
+    ],
+)
+def test_a_line_detector_answers_to_its_own_direction(name: str, rows: Any, columns: Any) -> None:
+    picture = np.zeros((9, 9))
+    picture[rows, columns] = 1
+    names = ("line-horizontal", "line-vertical", "line-45", "line-135")
+    answers = {n: float((picture[3:6, 3:6] * shipped(n).kernel.weights).sum()) for n in names}
+    assert answers.pop(name) == pytest.approx(1)
+    assert list(answers.values()) == pytest.approx([0, 0, 0], abs=1e-12)
+    painted = np.uint8(255) * picture.astype(np.uint8)
+    assert convcli.apply(painted, "lines", folders=[shipped_kernels()])[4, 4] == 255
+
+
+def test_compass_kernels_are_one_ring_turned() -> None:
+    around = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]
+    for name in ("kirsch", "robinson", "prewitt-compass"):
+        first, *others = (kernel.matrix for kernel in shipped(name).kernels)
+        ring = [first[i][j] for i, j in around]
+        turned = {tuple(ring[-step:] + ring[:-step]) for step in range(1, 8)}
+        assert {tuple(matrix[i][j] for i, j in around) for matrix in others} == turned
+        assert {matrix[1][1] for matrix in others} == {first[1][1]}
+    singles = {kernel.matrix for kernel in shipped("kirsch").kernels}
+    names = ("n", "ne", "e", "se", "s", "sw", "w", "nw")
+    assert {shipped(f"kirsch-{name}").kernel.matrix for name in names} == singles
+
+
+@pytest.mark.parametrize(
+    ("name", "brighter"),
+    [("n", (-1, 0)), ("ne", (-1, 1)), ("e", (0, 1)), ("se", (1, 1))],
+)
+def test_a_compass_kernel_answers_to_its_bright_side(name: str, brighter: tuple[int, int]) -> None:
+    opposite = {"n": "s", "ne": "sw", "e": "w", "se": "nw"}[name]
+    down, right = brighter
+    for kernel, sign in ((f"kirsch-{name}", 1), (f"kirsch-{opposite}", -1)):
+        x, y = slopes(shipped(kernel).kernel)
+        assert (np.sign(y), np.sign(x)) == (sign * down, sign * right)
+
+
+def test_a_kernel_that_a_half_turn_changes_says_how_it_is_meant() -> None:
+    silent = {
+        name
+        for name in FACTS
+        if shipped(name).operation is None
+        and any(not kernel.flip_invariant for kernel in shipped(name).kernels)
+    }
+    assert not silent
+
+
+def test_both_signs_of_a_lone_derivative_are_seen() -> None:
+    clipped = {
+        name
+        for name in FACTS
+        if len(shipped(name).kernels) == 1
+        and shipped(name).kernel.zero_sum
+        and shipped(name).range != "signed"
+    }
+    # One is white on black on purpose, the others stand on a bias.
+    assert clipped == {"outline", "contour", "emboss-bias", "emboss-laplacian"}
+
+
+def test_every_file_is_faultless_and_says_what_it_is() -> None:
+    for entry in entries():
+        recipe = shipped(entry.name)
+        assert not check_file(entry.origin)
+        assert entry.origin.stem == recipe.name
+        assert recipe.title, entry.name
+        assert recipe.about, entry.name
+        assert recipe.tags, entry.name
+        assert recipe.source, entry.name
+
+
+def test_names_and_aliases_are_unique_and_mentions_exist() -> None:
+    aliases = [alias for entry in entries() for alias in entry.aliases]
+    assert len({*aliases, *FACTS}) == len(aliases) + len(FACTS)
+    for name in FACTS:
+        assert set(shipped(name).see) <= {*FACTS, *aliases}, name
+
+
+def test_files_are_written_in_both_languages() -> None:
+    suffixes = [entry.origin.suffix for entry in entries()]
+    assert set(suffixes) == {".yaml", ".toml"}
+    assert suffixes.count(".toml") >= 8
