@@ -2,7 +2,8 @@
 Data to text for people. On a terminal with rich's tables and colours, elsewhere in plain lines.
 
 Whether a stream is a terminal is asked of the stream alone: FORCE_COLOR gives colours to a pipe,
-but no tables. NO_COLOR takes them away, and TERM=dumb gets plain lines.
+but no tables. NO_COLOR takes them away, and TERM=dumb gets plain lines. Names of files are other
+people's words: what does not print is escaped in every line.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, TextIO
 
-from convcli.report import PHASES
+from convcli.report import PHASES, legible, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -62,7 +63,11 @@ def _console(stream: TextIO) -> Console:
 
 def failure(message: str, hint: str, stream: TextIO) -> None:
     """What is wrong, and below it what to do."""
-    print(message, *[hint] * bool(hint), sep="\n", file=stream)
+    _say(legible(message), *[legible(hint)] * bool(hint), stream=stream)
+
+
+def _say(*lines: str, stream: TextIO) -> None:
+    print(*lines, sep="\n", file=stream)
 
 
 # --- what happened to one image ------------------------------------------------------------------
@@ -74,14 +79,15 @@ def item_report(item: Item, stream: TextIO) -> None:
         console = _console(stream)
         console.print(_phases(item))
         for line in [_figures(item), *facts(item)]:
-            console.print(line)
+            console.print(printable(line))
         return
-    print(_headline(item), *facts(item), sep="\n", file=stream)
+    _say(*map(printable, [*_headlines(item), *facts(item)]), stream=stream)
 
 
-def _headline(item: Item) -> str:
+def _headlines(item: Item) -> Iterator[str]:
     spent = ", ".join(f"{phase} {_time(item.seconds[phase])}" for phase in PHASES)
-    return f"{item.input} -> {item.output}: {_figures(item)}\n  {spent}"
+    yield f"{item.input} -> {item.output}: {_figures(item)}"
+    yield f"  {spent}"
 
 
 def _figures(item: Item) -> str:
@@ -122,7 +128,8 @@ def clipping(item: Item) -> Iterator[str]:
 def _phases(item: Item) -> Table:
     from rich.table import Table
 
-    table = Table(title=f"{item.input} -> {item.output}", title_justify="left", box=None)
+    title = printable(f"{item.input} -> {item.output}")
+    table = Table(title=title, title_justify="left", box=None)
     table.add_column("phase", style="bold")
     table.add_column("time", justify="right")
     table.add_column("share", justify="right")
@@ -140,13 +147,14 @@ def _phases(item: Item) -> Table:
 def item_line(item: Item, stream: TextIO) -> None:
     """One image of many, in one line; a failure with its cure, and what was cut."""
     if item.status != "ok":
-        print(f"{item.input}: failed", *_indented(item.error, item.hint), sep="\n", file=stream)
+        failed = printable(f"{item.input}: failed")
+        _say(failed, *_indented(item.error, item.hint), stream=stream)
         return
     cut = item.clipped_below + item.clipped_above
     cuts = f", {share(cut)} cut" if cut else ""
     noted = f", {count(len(item.notes), 'note')}" if item.notes else ""
     where = f"{item.input} -> {item.output}"
-    print(f"{where}: {_figures(item)}, {item.engine}{cuts}{noted}", file=stream)
+    _say(printable(f"{where}: {_figures(item)}, {item.engine}{cuts}{noted}"), stream=stream)
 
 
 def closing(report: Report, stream: TextIO) -> None:
@@ -159,7 +167,7 @@ def closing(report: Report, stream: TextIO) -> None:
 
 def _indented(*texts: str) -> Iterator[str]:
     for text in texts:
-        yield from (f"    {line}" for line in text.splitlines())
+        yield from (f"    {line}" for line in legible(text).splitlines())
 
 
 # --- a plan --------------------------------------------------------------------------------------
@@ -167,6 +175,10 @@ def _indented(*texts: str) -> Iterator[str]:
 
 def plan_lines(source: str, header: Header, plan: Plan) -> Iterator[str]:
     """What would be done to one image, and what it would cost."""
+    return map(printable, _planned(source, header, plan))
+
+
+def _planned(source: str, header: Header, plan: Plan) -> Iterator[str]:
     treatment = plan.treatment
     height, width, channels = plan.shape
     yield f"{source}: {header.format}, " + _shape(
@@ -230,7 +242,7 @@ def _style(warmth: float) -> str:
 
 def columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """Rows of words as aligned lines."""
-    table = [tuple(row) for row in rows]
+    table = [tuple(map(printable, row)) for row in rows]
     widths = [max(map(len, words)) for words in zip(*table, strict=True)]
     for row in table:
         yield "  ".join(f"{word:{width}}" for word, width in zip(row, widths, strict=True)).rstrip()

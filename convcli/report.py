@@ -4,7 +4,8 @@ What happened, as data: one Item per image, one list of columns for every form o
     table (rich, in `render`)   .json   .jsonl   .csv   .md      all iterate COLUMNS
 
 Times are seconds, sizes pixels or bytes, shares 0..1. Columns are only ever added; the number in
-SCHEMA changes when one is taken away.
+SCHEMA changes when one is taken away. Names of files are other people's words: bytes of them that
+are no text are escaped in every form, and what would break a row or move a cursor in tables.
 """
 
 from __future__ import annotations
@@ -167,11 +168,36 @@ COLUMNS: tuple[Column, ...] = (
     _plain("notes", "notes", "what was changed or left out on the way, as sentences"),
 )
 
+PROSE = ("error", "hint", "notes")
+"""Columns whose text may have several lines."""
+
 
 def row(item: Item) -> dict[str, Any]:
     """One item by column name; tuples become lists, as JSON has them."""
-    values = {column.name: column.value(item) for column in COLUMNS}
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+    return {column.name: _as_text(column.value(item)) for column in COLUMNS}
+
+
+def _as_text(value: Any) -> Any:  # noqa: ANN401 - what a column holds
+    if isinstance(value, tuple):
+        return [as_text(word) for word in value]
+    return as_text(value) if isinstance(value, str) else value
+
+
+def as_text(name: str) -> str:
+    """A name that can be written as UTF-8: its bytes that are no text escaped."""
+    return name.encode(errors="backslashreplace").decode()
+
+
+def printable(text: str) -> str:
+    """Text with what does not print escaped: controls, turns of direction, bytes of no text."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def legible(message: str) -> str:
+    """A message in its lines, with all else that no one can read escaped."""
+    return "\n".join(printable(line) for line in message.split("\n"))
 
 
 @dataclass(slots=True)
@@ -186,7 +212,8 @@ class Report:
 
     def head(self) -> dict[str, Any]:
         """What is true of the whole run."""
-        return {"command": list(self.command), "convcli": self.version, "started": self.started}
+        command = [as_text(word) for word in self.command]
+        return {"command": command, "convcli": self.version, "started": self.started}
 
     def summary(self) -> dict[str, Any]:
         """Counts, megapixels and seconds over all items."""
@@ -229,26 +256,34 @@ def _csv(report: Report) -> str:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(column.name for column in COLUMNS)
-    for item in report.items:
-        values = row(item).values()
-        writer.writerow(" | ".join(v) if isinstance(v, list) else v for v in values)
+    writer.writerows(_cells(item, " | ") for item in report.items)
     return table.getvalue()
 
 
 def _markdown(report: Report) -> str:
     titles = [column.name for column in COLUMNS]
     lines = ["| " + " | ".join(titles) + " |", "|" + " --- |" * len(titles)]
-    lines += ["| " + " | ".join(_cells(item)) + " |" for item in report.items]
+    for item in report.items:
+        cells = (_marked(cell) for cell in _cells(item, "; "))
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _cells(item: Item) -> Iterator[str]:
-    for value in row(item).values():
-        if isinstance(value, float):
-            yield f"{value:.6g}"
+def _cells(item: Item, comma: str) -> Iterator[Any]:
+    """The row of a table: numbers as they are, None where there is none, words made legible."""
+    for name, value in row(item).items():
+        if isinstance(value, (str, list)):
+            text = value if isinstance(value, str) else comma.join(value)
+            yield legible(text) if name in PROSE else printable(text)
         else:
-            words = "; ".join(value) if isinstance(value, list) else str(value)
-            yield words.replace("|", "\\|").replace("\n", " ")
+            yield value
+
+
+def _marked(cell: Any) -> str:  # noqa: ANN401 - what a column holds
+    if isinstance(cell, float):
+        return f"{cell:.6g}"
+    text = "" if cell is None else str(cell)
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 FORMS: dict[str, Callable[[Report], str]] = {

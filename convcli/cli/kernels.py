@@ -13,6 +13,7 @@ from convcli.cli.choices import Command, KernelType
 from convcli.cli.options import common, kernels_folder
 from convcli.cli.said import recipes
 from convcli.errors import InputError, KernelError, UsageError
+from convcli.report import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,8 @@ def list_kernels(tag: str | None, kernels: tuple[Path, ...], as_json: bool) -> N
         click.echo(line)
     for entry in entries:
         if entry.problem:
-            click.echo(f"{entry.origin} cannot be read. See: convcli kernels check", err=True)
+            name = printable(str(entry.origin))
+            click.echo(f"{name} cannot be read. See: convcli kernels check", err=True)
 
 
 def _usable(entry: Entry) -> bool:
@@ -150,4 +152,4 @@ def path(kernels: tuple[Path, ...]) -> None:
     from convcli.kernels.library import search_path
 
     for place in search_path(kernels):
-        click.echo(f"{place.path}")
+        click.echo(printable(str(place.path)))

@@ -11,6 +11,7 @@ from convcli import render
 from convcli.cli.choices import Command
 from convcli.cli.options import common, filtering, limiting, option
 from convcli.cli.said import Allowed, Said, job, limits
+from convcli.report import as_text
 
 if TYPE_CHECKING:
     from convcli.io import Header
@@ -74,7 +75,7 @@ def as_data(source: str, header: Header, plan: Plan) -> dict[str, Any]:
     """One plan as JSON has it; shapes are rows, columns, channels."""
     treatment = plan.treatment
     return {
-        "input": source,
+        "input": as_text(source),
         "format": header.format,
         "shape": [header.height, header.width, header.channels],
         "dtype": header.dtype,
