@@ -8,8 +8,15 @@ The exception tree, and the exit code that each branch ends the command with.
     +-- OutputError           5   a file that cannot be written, or must not be
     +-- MissingExtra          6   an optional part that is not installed
 
-Two more codes belong to a batch, which has no single exception (`SOME_FAILED`, `ALL_FAILED`), and
-one to Ctrl-C (`INTERRUPTED`). An exception outside this tree is a bug in convcli and ends with 1.
+Five more codes belong to no exception of the tree:
+
+    SOME_FAILED, ALL_FAILED   7, 8    a batch
+    INTERRUPTED               130     Ctrl-C
+    CLOSED_PIPE               141     nobody reads standard output any more
+    TERMINATED                143     SIGTERM, as `kill` and `timeout` send it
+
+They are what a shell gives for SIGINT, SIGPIPE and SIGTERM. An exception outside this tree is a bug
+in convcli and ends with 1.
 """
 
 from __future__ import annotations
@@ -17,6 +24,8 @@ from __future__ import annotations
 SOME_FAILED = 7
 ALL_FAILED = 8
 INTERRUPTED = 130
+CLOSED_PIPE = 141
+TERMINATED = 143
 
 
 class ConvError(Exception):

@@ -93,6 +93,7 @@ def test_every_kernel_that_the_readme_lists_is_shipped() -> None:
 def test_every_exit_code_is_in_the_readme() -> None:
     kinds: list[type[errors.ConvError]] = [errors.ConvError, *errors.ConvError.__subclasses__()]
     codes = {0, 2, errors.SOME_FAILED, errors.ALL_FAILED, errors.INTERRUPTED}
+    codes |= {errors.CLOSED_PIPE, errors.TERMINATED}
     codes |= {kind.exit_code for kind in kinds}
     assert not {code for code in codes if f"\n| {code} | " not in README}
 

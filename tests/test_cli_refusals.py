@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from convcli import batch
-from convcli.cli.main import CLOSED_PIPE, run
+from convcli.cli.main import run
+from convcli.errors import CLOSED_PIPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

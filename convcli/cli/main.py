@@ -3,7 +3,8 @@ The command group, and the one place that turns an exception into a message and 
 
     ConvError           its message and hint              2 .. 6, see `errors`
     click's own         usage and what is wrong           2
-    Ctrl-C              nothing half-written was left     130
+    Ctrl-C, SIGTERM     nothing half-written was left     130, 143
+    full or no stdout   what `streams` says of it         5
     closed pipe         silence                           141, as other tools end by SIGPIPE
     anything else       a bug: traceback to a file        1
 
@@ -18,21 +19,23 @@ import os
 import sys
 import tempfile
 import traceback
+from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from convcli import __version__
+from convcli.cli import streams
 from convcli.cli.options import Session, common
-from convcli.errors import INTERRUPTED, ConvError
+from convcli.errors import CLOSED_PIPE, INTERRUPTED, TERMINATED, ConvError
 from convcli.render import failure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 BUG = 1
-CLOSED_PIPE = 141
 
 COMMANDS = {
     "apply": "Filter images with one kernel or a chain of kernels.",
@@ -57,15 +60,32 @@ class ClosedPipe(Exception):
     """Whoever read standard output went away. Click would end a BrokenPipeError by itself."""
 
 
+@contextmanager
+def _pipe() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ClosedPipe from error
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports one when it is called."""
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - click's signature
+    ) -> click.Context:
+        """Parse, and help those who ask for it."""
+        with _pipe():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; what it returns is the exit code, None for 0."""
-        try:
+        with _pipe():
             return super().invoke(ctx)
-        except BrokenPipeError as error:
-            raise ClosedPipe from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Give the names in the order of the table, the most used first."""
@@ -111,15 +131,18 @@ def group() -> None:
 def run(args: Sequence[str] | None = None) -> int:
     """Run the command line (that of the process if none is given) and return its exit code."""
     session = Session(tuple(sys.argv[1:] if args is None else args))
+    code: object
     try:
-        code = group.main(args, prog_name="convcli", obj=session, standalone_mode=False)
-        sys.stdout.flush()
+        with streams.terminable():
+            code = group.main(args, prog_name="convcli", obj=session, standalone_mode=False)
+            sys.stdout.flush()
     except (BrokenPipeError, ClosedPipe):
-        return _hang_up()
+        code = CLOSED_PIPE
     except BaseException as error:  # noqa: BLE001 - the one place: every exception ends here
         if session.debug and not isinstance(error, SystemExit):
             traceback.print_exc()
-        return tell(error)
+        code = tell(streams.recognised(error))
+    streams.drain()
     return code if isinstance(code, int) else 0
 
 
@@ -129,17 +152,29 @@ def tell(error: BaseException) -> int:
         failure(error.message, error.hint, sys.stderr)
         return error.exit_code
     if isinstance(error, click.ClickException):
-        error.show()
-        return error.exit_code
-    if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        failure("Interrupted: nothing half-written was left.", "", sys.stderr)
-        return INTERRUPTED
+        return _usage(error)
+    if isinstance(error, (KeyboardInterrupt, click.Abort, streams.Terminated)):
+        return _stopped(error)
     if isinstance(error, SystemExit):  # click leaves the process when it has completed a word
         return error.code if isinstance(error.code, int) else 0
     if isinstance(error, MemoryError):
         failure("There is not enough memory for this.", "Use fewer --jobs.", sys.stderr)
         return BUG
     return _bug(error)
+
+
+def _usage(error: click.ClickException) -> int:
+    told = StringIO()
+    error.show(told)
+    failure(told.getvalue().rstrip("\n"), "", sys.stderr)
+    return error.exit_code
+
+
+def _stopped(error: BaseException) -> int:
+    terminated = isinstance(error, streams.Terminated)
+    word = "Terminated" if terminated else "Interrupted"
+    failure(f"{word}: nothing half-written was left.", "", sys.stderr)
+    return TERMINATED if terminated else INTERRUPTED
 
 
 def _bug(error: BaseException) -> int:
@@ -154,9 +189,3 @@ def _bug(error: BaseException) -> int:
         sys.stderr,
     )
     return BUG
-
-
-def _hang_up() -> int:
-    """Nobody reads on: let nothing that is still buffered be written at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return CLOSED_PIPE
