@@ -159,7 +159,7 @@ def test_files(place: Place) -> None:
         ("x" * 5000, "No kernel is called 'xxx"),
         ("../../etc/passwd", "No kernel is called '../../etc/passwd'"),
         ("missing.yaml", "missing.yaml: does not exist"),
-        ("missing.npy", "missing.npy: cannot be read"),
+        ("missing.npy", "missing.npy: does not exist"),
         ("x" * 5000 + ".yaml", "cannot be read"),
         ("sobel:3", "'sobel' has fixed weights and takes no parameters"),
         ("sobel-x:size=3", "'sobel-x' has fixed weights and takes no parameters"),
@@ -218,3 +218,10 @@ def test_listing_and_finding_import_no_numpy() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_two_files_of_one_name_in_one_folder_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("name: same\nmatrix: 1 2 1\n")
+    (tmp_path / "b.toml").write_text('name = "same"\nmatrix = [[1, 2]]\n')
+    with pytest.raises(KernelError, match=r"'same' is in a\.yaml and b\.toml"):
+        find("same", search_path((tmp_path,)))

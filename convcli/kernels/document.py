@@ -29,6 +29,7 @@ MAX_BYTES: Final = 8_000_000
 # Parsed lists cost some 300 bytes a number; a text block costs 32, and is what large files use.
 MAX_LISTED: Final = 65_536
 MAX_DEPTH: Final = 8
+MISSING: Final = "does not exist"
 # A file with more is no kernel file with mistakes; reading it stops here.
 MOST_FAULTS: Final = 100
 _SHOWN_FAULTS: Final = 20
@@ -153,6 +154,8 @@ def refusal(faults: Sequence[Fault], files: int = 1) -> KernelError:
     told = [str(fault) for fault in faults[:_SHOWN_FAULTS]]
     if len(faults) > _SHOWN_FAULTS:
         told.append(f"... and {len(faults) - _SHOWN_FAULTS} more")
+    if [fault.text for fault in faults] == [MISSING]:
+        return KernelError(told[0], "Check the spelling, and the folder.")
     problems = "1 problem" if len(faults) == 1 else f"{len(faults)} problems"
     where = "1 kernel file" if files == 1 else f"{files} kernel files"
     return KernelError(
@@ -171,7 +174,7 @@ def read_text(path: Path, findings: Findings) -> str:
     try:
         if not path.is_file():
             # A named pipe or a device would make the reader wait for ever.
-            raise findings.stop(0, 0, "is not a file" if path.exists() else "does not exist")
+            raise findings.stop(0, 0, "is not a file" if path.exists() else MISSING)
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:

@@ -228,7 +228,7 @@ FAMILIES: Final[dict[str, Family]] = {
             "emboss",
             "relief lit from one side",
             (
-                _number("angle", -45.0, "counter-clockwise degrees to the light side", -360, 360),
+                _number("angle", -45.0, "counter-clockwise degrees away from the light", -360, 360),
                 _number("depth", 1.0, "strength of the relief", 0, 100),
             ),
             contrast.emboss,

@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
 Parameter: TypeAlias = float | int | str | bool
 Operation: TypeAlias = Literal["convolve", "correlate"]
-Range: TypeAlias = Literal["clip", "abs", "signed", "stretch", "wrap", "error"]
 
 OPERATIONS: Final = ("convolve", "correlate")
-RANGES: Final = ("clip", "abs", "signed", "stretch", "wrap", "error")
 # Below this share of the sum of |w|, a sum is rounding noise and counts as zero.
 ZERO_SUM: Final = 1e-9
 MAX_CELLS: Final = 1_000_000
@@ -200,7 +198,7 @@ class Recipe:
     activation: str = "none"
     operation: Operation | None = None
     bias: Bias = Bias()
-    range: Range | None = None
+    range: str | None = None
     title: str = ""
     about: str = ""
     tags: tuple[str, ...] = ()

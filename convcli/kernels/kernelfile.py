@@ -31,9 +31,9 @@ from convcli.kernels.document import (
     read_text,
     refusal,
 )
-from convcli.kernels.kernel import OPERATIONS, RANGES, Kernel, Recipe
+from convcli.kernels.kernel import OPERATIONS, Kernel, Recipe
 from convcli.kernels.weights import WEIGHTS, Weighing
-from convcli.response import ACTIVATIONS, COMBINES
+from convcli.response import ACTIVATIONS, COMBINES, RANGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -175,7 +175,7 @@ def _described(recipe: Recipe, own: fields.Fields) -> Recipe:
         aliases=own.names("aliases"),
         see=own.names("see"),
         operation=own.choice("operation", OPERATIONS),
-        range=own.choice("range", RANGES),
+        range=own.choice("range", tuple(RANGES)),
         activation=own.choice("activation", tuple(ACTIVATIONS)) or "none",
         bias=own.bias("bias"),
     )

@@ -163,15 +163,20 @@ def _file_of(name: str, places: Sequence[Place]) -> Path | None:
     for place in places:
         files = place.files()
         same = [file for file in files if stem(file) == name]
-        if len(same) > 1:
-            names = " and ".join(printable(file.name) for file in same)
-            raise KernelError(f"'{printable(name)}' is in {names}", "Give the path of one of them.")
         if same:
-            return same[0]
-        found = next((file for file in files if _mentions(file, name) and _named(file, name)), None)
-        if found is not None:
-            return found
+            return _only(name, same)
+        same = [file for file in files if _mentions(file, name) and _named(file, name)]
+        if same:
+            return _only(name, same)
     return None
+
+
+def _only(name: str, files: Sequence[Path]) -> Path:
+    """The one file that has the name; KernelError where two of one folder do."""
+    if len(files) > 1:
+        names = " and ".join(printable(file.name) for file in files)
+        raise KernelError(f"'{printable(name)}' is in {names}", "Give the path of one of them.")
+    return files[0]
 
 
 def _mentions(file: Path, name: str) -> bool:

@@ -68,6 +68,8 @@ def parse_matrix(text: str, where: str = "--matrix") -> Kernel:
     Raises `KernelError` with every mistake, its position and the text itself.
     """
     body = text.strip()
+    if body == "@":
+        raise KernelError(f"{where}: '@' names no file", "Write @weights.txt.")
     if body.startswith("@"):
         from convcli.kernels.numberfile import read_numbers
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
-from convcli.kernels.document import Broken, Findings, read_text, refusal
+from convcli.kernels.document import MISSING, Broken, Findings, read_text, refusal
 from convcli.kernels.kernel import MAX_CELLS, Kernel
 from convcli.kernels.number import printable
 
@@ -33,6 +33,8 @@ def read_numbers(name: str | Path) -> Kernel:
             return _from_array(_array(path), where)
         if path.suffix.lower() == ".png":
             return _from_array(_grey_levels(path), where)
+    except FileNotFoundError:
+        raise KernelError(f"{where}: {MISSING}", "Check the spelling, and the folder.") from None
     except (OSError, ValueError, EOFError, SyntaxError) as error:
         # The last two are what NumPy and Pillow raise for files that end early.
         raise KernelError(f"{where}: cannot be read: {str(error).splitlines()[0]}") from error
