@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convcli.errors import InputError, UsageError
+from convcli.errors import InputError, KernelError, UsageError
+from convcli.io.image import CHANNELS
 from convcli.job import Wishes, four_sides, make_job, pair
 from convcli.kernels.kernel import Bias, Kernel, Recipe
 from convcli.kernels.library import find, search_path
 from convcli.plan import AUTO, Limits, make_plan
 from convcli.run import filtered
-from convcli.spec import EXTENTS, Padding, Pixels
+from convcli.spec import Padding, Pixels
 from convcli.treatment import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
 
-    from convcli.pixels import Layout, Target
+    from convcli.io.image import Layout
+    from convcli.pixels import Target
     from convcli.spec import Extent, Pair
 
     AnyKernel = str | Recipe | Kernel | Sequence[Sequence[float]] | NDArray[Any]
@@ -43,7 +46,7 @@ def apply(  # noqa: PLR0913 - the options of the command, by their names
     scale: float | str | None = None,
     bias: float | str | None = None,
     range: str | None = None,  # noqa: A002 - the word of the command
-    depth: str = "keep",
+    depth: str | int = "keep",
     channels: str = "each",
     alpha: str = "auto",
     linear: bool = False,
@@ -61,12 +64,10 @@ def apply(  # noqa: PLR0913 - the options of the command, by their names
     Arrays are plain numbers; `layout` "rgb+alpha" and the like give channels the meaning that
     `alpha`, `linear` and `channels="luma"` need. The input is never changed.
 
-    Raises UsageError, KernelError or InputError, with the cure in `hint`.
+    Raises a ConvError of one of its branches, with the cure in `hint`.
     """
     samples = np.asarray(array)
     block = _block(samples)
-    if extent not in EXTENTS:
-        raise UsageError(f"extent '{extent}' is not known.", f"Known: {', '.join(EXTENTS)}")
     job = make_job(
         [recipe(kernel, folders) for kernel in kernels],
         Wishes(
@@ -79,10 +80,10 @@ def apply(  # noqa: PLR0913 - the options of the command, by their names
             anchor=None if anchor is None else pair(_words(anchor), "anchor", 0),
             scale=None if scale is None else str(scale),
             bias=None if bias is None else Bias.parse(str(bias)),
-            pixels=Pixels(range, depth, channels, alpha, "linear" if linear else "encoded"),
+            pixels=Pixels(range, str(depth), channels, alpha, "linear" if linear else "encoded"),
         ),
     )
-    kind = Kind(block.dtype.name, layout, block.shape[2])
+    kind = _kind(block, layout)
     shape = (block.shape[0], block.shape[1], block.shape[2])
     target: Target = "numbers" if layout == "numbers" else "picture"
     plan = make_plan(job, kind, shape, target, Limits(engine, jobs))
@@ -97,9 +98,37 @@ def recipe(kernel: AnyKernel, folders: Sequence[Path] = ()) -> Recipe:
     if isinstance(kernel, str):
         return find(kernel, search_path(folders))
     if not isinstance(kernel, Kernel):
-        rows = np.atleast_2d(np.asarray(kernel, dtype=np.float64)).tolist()
-        kernel = Kernel(tuple(tuple(row) for row in rows))
+        kernel = _matrix(kernel)
     return Recipe(kernel.name or "matrix", (kernel,), origin="inline")
+
+
+def _matrix(rows: Sequence[Sequence[float]] | NDArray[Any]) -> Kernel:
+    try:
+        matrix = np.atleast_2d(np.asarray(rows, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise KernelError(
+            "The matrix is not rows of numbers, all of one length.", "Write [[0, -1, 0], ...]."
+        ) from None
+    if matrix.ndim != GREY:
+        raise KernelError(
+            f"A kernel has rows and columns; this one has the shape {matrix.shape}.",
+            "Give one matrix for every kernel.",
+        )
+    return Kernel(tuple(tuple(row) for row in matrix.tolist()))
+
+
+def _kind(block: NDArray[Any], layout: Layout) -> Kind:
+    channels = block.shape[2]
+    if layout not in CHANNELS and layout != "numbers":
+        raise UsageError(
+            f"layout '{layout}' is not known.", f"Known: numbers, {', '.join(CHANNELS)}"
+        )
+    if channels != CHANNELS.get(layout, channels):
+        raise UsageError(
+            f"layout '{layout}' has {CHANNELS[layout]} channels, the array has {channels}.",
+            "Leave layout out for plain numbers.",
+        )
+    return Kind(block.dtype.name, layout, channels)
 
 
 def _block(samples: NDArray[Any]) -> NDArray[Any]:
@@ -115,9 +144,8 @@ def _block(samples: NDArray[Any]) -> NDArray[Any]:
             "Use (columns), (rows, columns) or (rows, columns, channels), none of them 0.",
         )
     native = samples.astype(samples.dtype.newbyteorder("="), copy=False)
-    return native.reshape(
-        {ROW: (1, -1, 1), GREY: (*samples.shape, 1)}.get(samples.ndim, native.shape)
-    )
+    shapes = {ROW: (1, -1, 1), GREY: (*samples.shape, 1)}
+    return native.reshape(shapes.get(samples.ndim, samples.shape))
 
 
 def _shaped(out: NDArray[Any], ndim: int) -> NDArray[Any]:
@@ -128,4 +156,9 @@ def _shaped(out: NDArray[Any], ndim: int) -> NDArray[Any]:
 
 
 def _words(value: Sequence[int] | int) -> str:
-    return str(value) if isinstance(value, int) else ",".join(map(str, value))
+    """Whole numbers as an option has them; UsageError for anything else."""
+    try:
+        numbers = [index(n) for n in value] if isinstance(value, Sequence) else [index(value)]
+    except TypeError:
+        raise UsageError(f"{value!r}: not whole numbers.", "Write 2 or (1, 2).") from None
+    return ",".join(map(str, numbers))

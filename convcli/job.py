@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convcli.errors import KernelError, UsageError
+from convcli.kernels.kernel import OPERATIONS, ZERO_SUM
 from convcli.kernels.number import parse_number
+from convcli.pixels import DEPTHS
 from convcli.policy import check_sums
-from convcli.spec import SCALES, Extent, Job, Padding, Pair, Pixels, Stage
+from convcli.response import RANGES
+from convcli.spec import ALPHAS, EXTENTS, LIGHTS, SCALES, Extent, Job, Padding, Pair, Pixels, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +60,7 @@ def make_job(recipes: Sequence[Recipe], wishes: Wishes) -> Job:
     """
     if not recipes:
         raise UsageError("No kernel is given.", "Name one: -k blur, or write it: -m '0 -1 0; ...'")
+    _check_words(wishes)
     last = len(recipes) - 1
     stages = tuple(
         _stage(recipe, wishes, recipe.bias if wishes.bias is None or number < last else wishes.bias)
@@ -71,6 +75,21 @@ def make_job(recipes: Sequence[Recipe], wishes: Wishes) -> Job:
     return job
 
 
+def _check_words(wishes: Wishes) -> None:
+    """UsageError for any word that is not in the table that implements it."""
+    pixels = wishes.pixels
+    for option, word, known in (
+        ("operation", wishes.operation or "convolve", OPERATIONS),
+        ("extent", wishes.extent, EXTENTS),
+        ("range", pixels.range or "clip", RANGES),
+        ("depth", pixels.depth, DEPTHS),
+        ("alpha", pixels.alpha, ALPHAS),
+        ("light", pixels.light, LIGHTS),
+    ):
+        if word not in known:
+            raise UsageError(f"{option} '{word}' is not known.", f"Known: {', '.join(known)}")
+
+
 def operation(recipe: Recipe, wishes: Wishes) -> str:
     """The command line wins, then the kernel file; else it is a true convolution."""
     return wishes.operation or recipe.operation or "convolve"
@@ -80,10 +99,16 @@ def _stage(recipe: Recipe, wishes: Wishes, bias: Bias) -> Stage:
     turn = operation(recipe, wishes) == "convolve"
     laid = [_laid(kernel, wishes.anchor, recipe.name) for kernel in recipe.kernels]
     bank, anchor = _bank([_turned(*taps) if turn else taps for taps in laid])
+    scale = tuple(rescaled(kernel, wishes.scale, recipe.name) for kernel in recipe.kernels)
+    if not math.isfinite(sum(kernel.absolute for kernel in recipe.kernels) * max(map(abs, scale))):
+        raise KernelError(
+            f"The weights of '{recipe.name}' add up to more than a 64-bit number holds.",
+            "Make them smaller, and the factor larger.",
+        )
     return Stage(
         bank=bank,
         anchor=anchor,
-        scale=tuple(rescaled(kernel, wishes.scale, recipe.name) for kernel in recipe.kernels),
+        scale=scale,
         bias=(0.0,) * len(recipe.kernels),
         combine=recipe.combine,
         activation=recipe.activation,
@@ -136,14 +161,23 @@ def rescaled(kernel: Kernel, wish: str | None, name: str) -> float:
     if wish == "none":
         return 1.0
     if wish not in SCALES:
-        return kernel.scale * number(wish, "--scale")
+        return kernel.scale * _factor(wish)
+    if not kernel.absolute:
+        raise KernelError(f"All numbers of '{name}' are 0: there is nothing to scale by.")
     divisor = kernel.sum if wish == "sum" else kernel.absolute
-    if abs(divisor) <= 1e-9 * kernel.absolute:
+    if abs(divisor) <= ZERO_SUM * kernel.absolute:
         raise KernelError(
             f"Can't scale by the sum: the numbers of '{name}' add up to 0.",
             f"Leave --scale out, or use --scale abs (divides by {kernel.absolute:g}).",
         )
     return kernel.scale / divisor
+
+
+def _factor(wish: str) -> float:
+    factor = number(wish, "--scale")
+    if factor == 0.0:
+        raise UsageError("--scale 0 leaves nothing of the image.", "Give another number.")
+    return factor
 
 
 # --- words to numbers ---------------------------------------------------------------------------

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     Block = NDArray[Any]
 
 Target = Literal["picture", "numbers"]
-Layout = Literal["grey", "grey+alpha", "rgb", "rgb+alpha", "numbers"]
 
 TIE = 0.5 + 2.0**-20
 LIMIT = 2.0**31
@@ -101,13 +100,13 @@ class Finish:
 
         v -> (v + offset) * unit -> range -> floor(v + 0.5 + 2**-20) -> clip
 
-    `unit` is the ratio of the two full ranges (1 if either has none). Channels from `colours` on
-    are alpha: converted, rounded and clipped, but neither offset nor ranged.
+    `unit` is the ratio of the two full ranges (1 if either has none). Channels outside `named`
+    (alpha, and colours that were carried along) are converted, rounded and clipped, no more.
     """
 
     scale: Scale
     range: str
-    colours: int
+    named: slice
     offset: float = 0.0
     unit: float = 1.0
 
@@ -116,31 +115,31 @@ class Finish:
         """Whether the least and greatest value of the whole image must be known first."""
         return self.range == "stretch"
 
-    def colour(self, values: Values) -> Values:
-        """The colour channels in units of the output, before their range is settled."""
-        colour = values[..., : self.colours]
+    def levels(self, values: Values) -> Values:
+        """The named channels in units of the output, before their range is settled."""
+        named = values[..., self.named]
         if self.offset:
-            colour = colour + self.offset
-        return colour * self.unit if self.unit != 1.0 else colour
+            named = named + self.offset
+        return named * self.unit if self.unit != 1.0 else named
 
-    def __call__(self, values: Values, span: tuple[float, float]) -> tuple[Block, Clipped]:
-        """Samples (row, column, channel) of the output's dtype, and what was cut."""
+    def __call__(self, values: Values, span: tuple[float, float], out: Block) -> Clipped:
+        """Fill `out`, samples (row, column, channel) of the output's dtype; say what was cut."""
+        _, ranged = RANGES[self.range]
+        named = ranged(self.levels(values), self.scale.full or 1.0, span)
+        out[..., self.named], clipped = self._sampled(named, self.range)
+        channels = range(values.shape[2])
+        for channel in sorted(set(channels) - set(channels[self.named])):
+            out[..., channel], _ = self._sampled(values[..., channel] * self.unit, "clip")
+        return clipped
+
+    def _sampled(self, values: Values, ranged: str) -> tuple[Values, Clipped]:
+        """Rounded and clipped where samples are integers; what was cut, below and above."""
         import numpy as np
 
-        _, ranged = RANGES[self.range]
-        colour = ranged(self.colour(values), self.scale.full or 1.0, span)
-        alpha = values[..., self.colours :] * self.unit
-        clipped = Clipped(total=colour.size)
-        if self.scale.whole:
-            colour, clipped = self._rounded(colour)
-            alpha = _nearest(alpha)
-        samples = np.empty(values.shape, self.scale.dtype)
-        samples[..., : self.colours] = colour
-        samples[..., self.colours :] = alpha.clip(0.0, self.scale.full)
-        return samples, clipped
-
-    def _rounded(self, colour: Values) -> tuple[Values, Clipped]:
-        levels, clipped = _nearest(colour), Clipped(total=colour.size)
+        clipped = Clipped(total=values.size)
+        if not self.scale.whole:
+            return values, clipped
+        levels = np.floor(values + TIE)
         low, high = self.scale.low, self.scale.high
         least, greatest = float(levels.min()), float(levels.max())
         if not greatest - least < float("inf"):
@@ -150,24 +149,18 @@ class Finish:
             )
         if low <= least and greatest <= high:
             return levels, clipped
-        if self.range == "wrap":
+        if ranged == "wrap":
             return (levels - low) % (high - low + 1) + low, clipped
         clipped.below, clipped.above = int((levels < low).sum()), int((levels > high).sum())
-        if self.range == "error":
-            raise OutputError(
-                f"{_share(clipped.below + clipped.above, levels.size)} of the samples fall outside"
-                f" {low:.0f}..{high:.0f}, and --range error forbids to cut them.",
-                "Leave --range out to cut them, or keep them with --depth float.",
-            )
         return levels.clip(low, high), clipped
 
-
-def _nearest(values: Values) -> Values:
-    import numpy as np
-
-    levels = values + TIE
-    return np.floor(levels, out=levels)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.2g} %"
+    def check(self, clipped: Clipped) -> None:
+        """With range error: OutputError if anything of the whole image was cut."""
+        cut = clipped.below + clipped.above
+        if self.range == "error" and cut:
+            raise OutputError(
+                f"{100 * cut / clipped.total:.3g} % of the samples fall outside"
+                f" {self.scale.low:.0f}..{self.scale.high:.0f}, and --range error forbids to cut"
+                " them.",
+                "Leave --range out to cut them, or keep them with --depth float.",
+            )

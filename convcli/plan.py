@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convcli.engines import WHY, engine
+from convcli.engines.direct import CACHED
 from convcli.errors import InputError, UsageError
 from convcli.policy import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from convcli.pixels import Target
     from convcli.source import Engine, Shape
@@ -32,6 +33,10 @@ TILE, SMALLEST = 512, 64
 """Side of a tile: at 512 halo and calls weigh little; small results are cut up for the threads."""
 
 FLOAT64 = 8
+
+MAPS = 8
+"""Channels of float64 that premultiplying, or going to linear light and back, holds for a while."""
+
 SHARE = 0.5
 """Share of the machine's memory that a job may take unless told otherwise."""
 
@@ -89,10 +94,9 @@ def make_plan(job: Job, kind: Kind, shape: Shape, target: Target, limits: Limits
     treatment = settle(job, kind, target)
     stages = tuple(_stages(treatment, shape, limits.engine))
     rows, columns, _ = stages[-1].shape
-    channels = treatment.finish.colours + treatment.layout.endswith("+alpha")
-    out = (rows, columns, channels)
-    tile, workers = _tiling(rows, columns, limits.jobs or cores())
-    memory = _memory(treatment, shape, out, tile, workers)
+    out = (rows, columns, treatment.channels)
+    tile, workers = _tiling(rows, columns, _threads(limits))
+    memory = _memory(treatment, stages, shape, tile) * workers + _held(treatment, shape, out)
     _check_memory(memory, limits, shape)
     return Plan(treatment, out, stages, tile, workers, memory)
 
@@ -103,6 +107,12 @@ def _tiling(rows: int, columns: int, threads: int) -> tuple[int, int]:
     while side > SMALLEST and _tiles(rows, columns, side) < threads:
         side //= 2
     return side, min(threads, _tiles(rows, columns, side))
+
+
+def _threads(limits: Limits) -> int:
+    if limits.jobs is not None and limits.jobs < 1:
+        raise UsageError(f"--jobs {limits.jobs}: not possible.", "Give at least 1.")
+    return limits.jobs or cores()
 
 
 def _tiles(rows: int, columns: int, side: int) -> int:
@@ -144,16 +154,22 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _memory(treatment: Treatment, shape: Shape, out: Shape, tile: int, workers: int) -> int:
-    """Samples in and out, twice for what codecs hold beside them, and every worker's tiles."""
-    held = _bytes(shape, treatment.kind.dtype) + _bytes(out, treatment.finish.scale.dtype)
-    scratch, sides = 0, [tile, tile]
-    for stage in reversed(treatment.stages):
-        sides = [
-            (side - 1) * stage.stride[axis] + stage.reach(axis) for axis, side in enumerate(sides)
-        ]
-        scratch += 2 * sides[0] * sides[1] * (shape[2] + stage.bank.shape[0]) * FLOAT64
-    return 2 * held + workers * scratch
+def _held(treatment: Treatment, shape: Shape, out: Shape) -> int:
+    """Samples in and out, twice: codecs hold as much beside them."""
+    return 2 * (_bytes(shape, treatment.kind.dtype) + _bytes(out, treatment.finish.scale.dtype))
+
+
+def _memory(treatment: Treatment, stages: Sequence[StagePlan], shape: Shape, tile: int) -> int:
+    """What one thread needs: values of every stage's window, strips of sums, maps at both ends."""
+    channels = shape[2] + MAPS * (treatment.repacks or treatment.weights is not None)
+    sides, scratch = [tile, tile], 0
+    for stage, planned in zip(treatment.stages[::-1], stages[::-1], strict=True):
+        sides = [min(side, most) for side, most in zip(sides, planned.shape, strict=False)]
+        scratch += 2 * sides[0] * sides[1] * channels * FLOAT64
+        scratch += (len(stage.bank) + 2) * CACHED * FLOAT64
+        sides = [(n - 1) * stage.stride[axis] + stage.reach(axis) for axis, n in enumerate(sides)]
+    window = min(sides[0], shape[0]) * min(sides[1], shape[1])
+    return scratch + (window * channels * FLOAT64 if channels > shape[2] else 0)
 
 
 def _bytes(shape: Shape, dtype: str) -> int:
@@ -165,7 +181,7 @@ def _check_memory(memory: int, limits: Limits, shape: Shape) -> None:
     allowed = limits.memory or _available()
     if allowed is not None and memory > allowed:
         raise InputError(
-            f"{shape[1]} x {shape[0]} pixels need about {_words(memory)},"
+            f"{shape[1]} x {shape[0]} pixels need about {_words(memory)} of memory,"
             f" more than the {_words(allowed)} allowed.",
             f"Allow more with --memory {_words(-(-memory * 11 // 10)).replace(' ', '')},"
             " use fewer --jobs, or cut the image.",
@@ -184,4 +200,4 @@ def _words(size: int) -> str:
     for unit, factor in (("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)):
         if size >= factor:
             return f"{size / factor:.1f} {unit}"
-    return f"{size} B"
+    return str(size)

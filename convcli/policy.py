@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convcli.errors import KernelError, UsageError
+from convcli.kernels.kernel import ZERO_SUM
 from convcli.pixels import DEPTHS, LIMIT, Finish, Scale
 from convcli.spec import CHANNELS
 from convcli.treatment import Treatment
@@ -23,7 +24,8 @@ from convcli.treatment import Treatment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convcli.pixels import Layout, Target
+    from convcli.io.image import Layout
+    from convcli.pixels import Target
     from convcli.spec import Job, Stage
     from convcli.treatment import Kind
 
@@ -40,8 +42,8 @@ LETTERS = {
     "RGB": slice(0, 3),
 }
 
-ZERO_SUM = 1e-9
-"""Weights that add up to less than this share of their sizes add up to nothing."""
+EXACT = 2.0**53
+"""Whole numbers up to here are exact in float64."""
 
 
 def settle(job: Job, kind: Kind, target: Target) -> Treatment:
@@ -56,28 +58,31 @@ def settle(job: Job, kind: Kind, target: Target) -> Treatment:
     stages = tuple(_resolved(stage, scale) for stage in job.stages)
     weights, letters = _mix(job.pixels.channels, kind)
     alpha = _alpha(job.pixels.alpha, stages, kind, letters)
-    colours = 1 if weights else kind.colours
-    for stage in stages:
-        colours *= 1 if stage.combine else stage.bank.shape[0]
     linear, notes = _light(job.pixels.light, kind)
     ranged, more = _range(job.pixels.range or "clip", written)
-    finish = Finish(written, ranged, colours, stages[-1].offset, _unit(scale, written))
-    return Treatment(
+    treatment = Treatment(
         stages=stages,
         kind=kind,
         scale=scale,
-        finish=finish,
-        layout=_layout(kind, target, colours, with_alpha=kind.alpha and alpha != "none"),
+        finish=Finish(written, ranged, slice(0), stages[-1].offset, _unit(scale, written)),
+        layout="numbers",
         alpha=alpha,
         linear=linear,
         weights=weights,
         letters=letters,
-        notes=(*notes, *more, *_magnitude(stages, scale)),
+        notes=(*notes, *more),
+    )
+    colours = treatment.channels - (kind.alpha and alpha != "none")
+    named = slice(0, colours) if letters is None else letters
+    return replace(
+        treatment,
+        finish=replace(treatment.finish, named=named),
+        layout=_layout(kind, target, treatment.channels),
     )
 
 
 def _resolved(stage: Stage, scale: Scale) -> Stage:
-    """Offsets in sample units; before an activation they are the bias of a neuron."""
+    """Offsets in sample units; before an activation they shift what it sees, as in a neuron."""
     if stage.offset_share and scale.full is None:
         raise UsageError(
             f"{stage.offset_share:.0%} of the full range is unknown: these numbers have none.",
@@ -86,8 +91,7 @@ def _resolved(stage: Stage, scale: Scale) -> Stage:
     offset = stage.offset + stage.offset_share * (scale.full or 0.0)
     if stage.activation == "none":
         return replace(stage, offset=offset, offset_share=0.0)
-    bias = tuple(value + offset for value in stage.bias)
-    return replace(stage, bias=bias, offset=0.0, offset_share=0.0)
+    return replace(stage, shift=stage.shift + offset, offset=0.0, offset_share=0.0)
 
 
 def _mix(channels: str, kind: Kind) -> tuple[tuple[float, ...] | None, slice | None]:
@@ -140,8 +144,14 @@ def _alpha(wish: str, stages: Sequence[Stage], kind: Kind, letters: slice | None
 
 def _averages(stage: Stage) -> bool:
     """Whether the stage is one linear filter whose weights add up to something."""
-    linear = stage.bank.shape[0] == 1 and stage.activation == "none" and not any(stage.bias)
-    return linear and abs(stage.bank.sum()) > ZERO_SUM * abs(stage.bank).sum()
+    plain = stage.activation == "none" and not any(stage.bias) and not stage.shift
+    return plain and len(stage.bank) == 1 and not zero_sum(stage)[0]
+
+
+def zero_sum(stage: Stage) -> list[bool]:
+    """Of each filter, whether its weights add up to nothing."""
+    sums, sizes = (w.sum(axis=(1, 2, 3)) for w in (stage.bank, abs(stage.bank)))
+    return (abs(sums) <= ZERO_SUM * sizes).tolist()  # type: ignore[no-any-return]  # NumPy says Any
 
 
 def _light(wish: str, kind: Kind) -> tuple[bool, tuple[str, ...]]:
@@ -155,14 +165,19 @@ def _light(wish: str, kind: Kind) -> tuple[bool, tuple[str, ...]]:
 
 
 def _range(wish: str, written: Scale) -> tuple[str, tuple[str, ...]]:
-    """Floats have no limits to cut at or to wrap around; plain ones no mid-grey either."""
-    unlimited = {"clip", "wrap", "error"} if written.full else {"clip", "wrap", "error", "signed"}
-    if written.whole and (written.full or wish != "signed"):
+    """Ranges need what they refer to: limits, white; samples without it stay as they are."""
+    limits = written.whole and abs(written.low) + written.high < EXACT
+    able = {
+        "clip": True,
+        "abs": True,
+        "signed": written.full is not None,
+        "stretch": written.full is not None or not written.whole,
+        "wrap": limits,
+        "error": written.whole,
+    }
+    if able.get(wish, True):
         return wish, ()
-    if wish in unlimited or (written.whole and wish == "signed"):
-        note = f"range {wish} leaves {written.dtype} samples as they are"
-        return "clip", () if wish == "clip" else (note,)
-    return wish, ()
+    return "clip", (f"range {wish} leaves {written.dtype} samples as they are",)
 
 
 def _unit(scale: Scale, written: Scale) -> float:
@@ -170,37 +185,40 @@ def _unit(scale: Scale, written: Scale) -> float:
     return written.full / scale.full if written.full and scale.full else 1.0
 
 
-def _layout(kind: Kind, target: Target, colours: int, *, with_alpha: bool) -> Layout:
-    if target == "picture" or (kind.layout != "numbers" and colours in {1, 3}):
-        names: dict[int, Layout] = {1: "grey", 2: "grey+alpha", 3: "rgb", 4: "rgb+alpha"}
-        channels = colours + with_alpha
-        if channels not in names:
-            raise UsageError(
-                f"A picture has 1 to 4 channels, this result has {channels}.",
-                "Write it as numbers: -o result.npy",
-            )
-        return names[channels]
-    return "numbers"
+def _layout(kind: Kind, target: Target, channels: int) -> Layout:
+    """Colours and alpha stay what they are; of plain numbers, 1 or 3 channels are a picture."""
+    pictures: dict[int, Layout] = {1: "grey", 2: "grey+alpha", 3: "rgb", 4: "rgb+alpha"}
+    known = channels in pictures and (kind.layout != "numbers" or channels in {1, 3})
+    if target == "numbers" and (kind.layout == "numbers" or not known):
+        return "numbers"
+    if not known:
+        raise UsageError(
+            f"{channels} channels of plain numbers are not a picture.",
+            "Write them as numbers: -o result.npy",
+        )
+    return pictures[channels]
 
 
-def _magnitude(stages: Sequence[Stage], scale: Scale) -> tuple[str, ...]:
-    if not scale.whole:
-        return ()
-    largest = max(abs(scale.low), scale.high)
+def gain(stages: Sequence[Stage]) -> float:
+    """The product of sum|w| over the stages: how far a sample can be enlarged."""
+    product = 1.0
     for stage in stages:
-        gain = abs(stage.bank).sum(axis=(1, 2, 3)) * abs(np.array(stage.scale))
-        largest *= float(gain.max())
-    if largest < LIMIT:
+        product *= float((abs(stage.bank).sum(axis=(1, 2, 3)) * abs(np.array(stage.scale))).max())
+    return product
+
+
+def beyond(treatment: Treatment, largest: float) -> tuple[str, ...]:
+    """A note where samples of that size leave the law of rounding."""
+    reached = largest * gain(treatment.stages)
+    if not treatment.scale.whole or reached < LIMIT:
         return ()
-    return (f"values may reach {largest:.2g}: beyond 2**31 the last digit is not certain",)
+    return (f"values may reach {reached:.2g}: beyond 2**31 the last digit is not certain",)
 
 
 def check_sums(job: Job) -> None:
     """KernelError where `normalize` would divide by nothing: by weights that add up to 0."""
     for stage in job.stages:
-        weights = stage.bank.sum(axis=(1, 2, 3))
-        sizes = abs(stage.bank).sum(axis=(1, 2, 3))
-        if stage.padding.mode == "normalize" and (abs(weights) <= ZERO_SUM * sizes).any():
+        if stage.padding.mode == "normalize" and any(zero_sum(stage)):
             raise KernelError(
                 f"--padding normalize divides by the weights inside, but those of"
                 f" '{stage.name}' add up to 0.",

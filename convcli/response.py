@@ -1,7 +1,7 @@
 """
 What becomes of the weighted sums of one output sample, filter by filter.
 
-    sums s_f  ->  v_f = scale_f * s_f + bias_f  ->  v = combine(v_1 .. v_F)  ->  activation(v)
+    sums s_f  ->  v_f = scale_f * s_f + bias_f  ->  v = combine(v_1 .. v_F)  ->  activation(v + b)
     the finished image  ->  range
 
 The tables below are the only lists of combiners, activations and ranges: kernel files, help texts,
@@ -23,17 +23,24 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 
+def _added(values: Values) -> Values:
+    """Filter by filter: NumPy's own sum takes another order when the tile is one pixel."""
+    total: Values = values[0].copy()
+    for value in values[1:]:
+        total += value
+    return total
+
+
 def _magnitude(values: Values) -> Values:
     """sqrt(v_1^2 + ... + v_F^2), the length of a gradient."""
     import numpy as np
 
-    squares: Values = (values * values).sum(axis=0)
-    return np.sqrt(squares)
+    return np.sqrt(_added(values * values))
 
 
 def _l1(values: Values) -> Values:
     """|v_1| + ... + |v_F|, the city-block length of a gradient."""
-    return abs(values).sum(axis=0)  # type: ignore[no-any-return]  # ndarray.sum is typed Any
+    return _added(abs(values))
 
 
 def _max(values: Values) -> Values:
@@ -46,14 +53,9 @@ def _min(values: Values) -> Values:
     return values.min(axis=0)  # type: ignore[no-any-return]  # ndarray.min is typed Any
 
 
-def _sum(values: Values) -> Values:
-    """v_1 + ... + v_F."""
-    return values.sum(axis=0)  # type: ignore[no-any-return]  # ndarray.sum is typed Any
-
-
 def _mean(values: Values) -> Values:
     """(v_1 + ... + v_F) / F."""
-    return values.sum(axis=0) / len(values)  # type: ignore[no-any-return]  # as above
+    return _added(values) / len(values)
 
 
 def _leaky(values: Values) -> Values:
@@ -82,7 +84,7 @@ COMBINES: dict[str, Callable[[Values], Values]] = {
     "l1": _l1,
     "max": _max,
     "min": _min,
-    "sum": _sum,
+    "sum": _added,
     "mean": _mean,
 }
 

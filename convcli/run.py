@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from convcli import io
+from convcli.errors import ConvError, InputError
 from convcli.pixels import Clipped, Target
 from convcli.plan import Limits, Plan, make_plan
+from convcli.policy import beyond
 from convcli.report import Clock, Item
 from convcli.source import Samples, windows
 from convcli.treatment import Kind
@@ -30,7 +33,10 @@ if TYPE_CHECKING:
     Done = TypeVar("Done")
 
 NUMBERS = ("NPY", "CSV")
-"""Formats of plain numbers."""
+"""Formats that hold plain numbers only."""
+
+STANDARD = {"-": "standard input"}
+"""What a message calls an input that has no name of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +53,32 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
 
     Returns what happened; raises a ConvError and writes nothing if anything cannot be done.
     """
-    clock = Clock()
+    clock, name = Clock(), STANDARD.get(source, source)
     io.check_target(target, overwrite=writing.overwrite)
     with clock.phase("read"):
         data = io.read_bytes(source)
     with clock.phase("plan"):
-        header = io.probe(data, source)
+        header = io.probe(data, name)
         form = io.output_format(target, fallback=header.format)
-        plan = _plan(job, header, form, limits, source)
+        plan = _plan(job, header, form, limits, name)
     with clock.phase("decode"):
-        image = io.decode(data, source, max_pixels=limits.max_pixels)
-    with clock.phase("filter"):
+        image = io.decode(data, name, max_pixels=limits.max_pixels)
+    with clock.phase("filter"), _about(name):
         samples, clipped = filtered(image.samples, plan)
     result = _result(image, samples, plan)
     with clock.phase("encode"):
-        payload = io.encode(result, form, quality=writing.quality, name=source)
+        payload = io.encode(
+            result, form, quality=writing.quality, threads=plan.workers, name=_called(name)
+        )
     with clock.phase("write"):
         io.write_bytes(target, payload, overwrite=writing.overwrite)
-    notes = (*image.notes, *plan.treatment.notes, *result.notes, *io.losses(result, form))
+    notes = (
+        *image.notes,
+        *plan.treatment.notes,
+        *_beyond(image.samples, plan),
+        *result.notes,
+        *io.losses(result, form),
+    )
     return replace(
         _item(source, target, job, plan, header),
         clipped_below=clipped.below / max(clipped.total, 1),
@@ -78,21 +92,39 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
 
 
 def plan_file(source: str, target: str, job: Job, limits: Limits) -> tuple[io.Header, Plan]:
-    """What `process` would decide, from the header alone; nothing is decoded or written."""
-    data = io.read_bytes(source)
-    header = io.probe(data, source)
+    """What `process` would decide, from the file's header; nothing is decoded or written."""
+    name = STANDARD.get(source, source)
+    header = io.probe(io.read_bytes(source), name)
     form = io.output_format(target, fallback=header.format) if target else header.format
-    return header, _plan(job, header, form, limits, source)
+    return header, _plan(job, header, form, limits, name)
+
+
+@contextmanager
+def _about(name: str) -> Iterator[None]:
+    """Errors of a deeper module that never heard of a file get its name put before them."""
+    try:
+        yield
+    except ConvError as error:
+        if name not in error.message:
+            raise type(error)(f"{name}: {error.message}", error.hint) from error
+        raise
+
+
+def _called(name: str) -> str:
+    return f"The result of {name}"
 
 
 def _plan(job: Job, header: io.Header, form: str, limits: Limits, name: str) -> Plan:
     io.check_size(name, header.width, header.height, limits.max_pixels)
     kind = Kind(header.dtype, header.layout, header.channels)
-    target: Target = "numbers" if form in NUMBERS else "picture"
-    plan = make_plan(job, kind, (header.height, header.width, header.channels), target, limits)
+    same = header.layout == "numbers" and header.format == form
+    target: Target = "numbers" if form in NUMBERS or same else "picture"
+    shape = (header.height, header.width, header.channels)
+    with _about(name):
+        plan = make_plan(job, kind, shape, target, limits)
     # One zero stands for all samples: a picture of the right shape and type, without its memory.
     blank = np.broadcast_to(np.zeros((), plan.treatment.finish.scale.dtype), plan.shape)
-    io.check_fit(io.Image(blank, plan.treatment.layout), form, name=name)
+    io.check_fit(io.Image(blank, plan.treatment.layout), form, name=_called(name))
     return plan
 
 
@@ -109,7 +141,7 @@ def filtered(array: NDArray[Any], plan: Plan) -> tuple[NDArray[Any], Clipped]:
     tiles = list(windows(chain.shape, plan.tile))
     span = (0.0, 0.0)
     if treatment.finish.needs_span:
-        spans = _each(partial(_span, chain, treatment.finish.colour), tiles, plan.workers)
+        spans = _each(partial(_span, chain, treatment.finish.levels), tiles, plan.workers)
         least, greatest = zip(*spans, strict=True)
         span = (min(least), max(greatest))
     out = np.empty(chain.shape, treatment.finish.scale.dtype)
@@ -117,20 +149,20 @@ def filtered(array: NDArray[Any], plan: Plan) -> tuple[NDArray[Any], Clipped]:
     def finish(tile: Window) -> Clipped:
         place = out[tile.top : tile.bottom, tile.left : tile.right]
         with np.errstate(over="ignore", invalid="ignore"):  # float samples may hold anything
-            place[...], cut = treatment.finish(chain.read(tile), span)
-        return cut
+            return treatment.finish(chain.read(tile), span, place)
 
     clipped = Clipped()
     for cut in _each(finish, tiles, plan.workers):
         clipped.add(cut)
+    treatment.finish.check(clipped)
     return out, clipped
 
 
 def _span(
-    chain: Source, colour: Callable[[NDArray[Any]], NDArray[Any]], tile: Window
+    chain: Source, levels: Callable[[NDArray[Any]], NDArray[Any]], tile: Window
 ) -> tuple[float, float]:
     with np.errstate(over="ignore", invalid="ignore"):
-        values = colour(chain.read(tile))
+        values = levels(chain.read(tile))
     return float(values.min()), float(values.max())
 
 
@@ -140,10 +172,27 @@ def _each(work: Callable[[Part], Done], parts: Iterable[Part], workers: int) -> 
         return
     with ThreadPoolExecutor(workers) as pool:
         try:
-            yield from pool.map(work, parts)
+            yield from _started(pool, work, parts)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _started(
+    pool: ThreadPoolExecutor, work: Callable[[Part], Done], parts: Iterable[Part]
+) -> Iterator[Done]:
+    try:
+        return pool.map(work, parts)
+    except RuntimeError as error:  # what Python says when the system has no thread to give
+        raise InputError(f"No thread could be started: {error}.", "Say --jobs 1.") from error
+
+
+def _beyond(samples: NDArray[Any], plan: Plan) -> tuple[str, ...]:
+    """The law's note, from the samples themselves where their type alone allows too much."""
+    scale = plan.treatment.scale
+    if not beyond(plan.treatment, max(abs(scale.low), scale.high)):
+        return ()
+    return beyond(plan.treatment, max(abs(float(samples.min())), abs(float(samples.max()))))
 
 
 def _result(image: io.Image, samples: NDArray[Any], plan: Plan) -> io.Image:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 from convcli.errors import KernelError, UsageError
@@ -85,7 +86,9 @@ class Rule:
 
 
 def _outside(index: Index, size: int) -> Index:
-    return index * ((index >= 0) & (index < size)) + OUTSIDE * ((index < 0) | (index >= size))
+    import numpy as np
+
+    return np.where((index >= 0) & (index < size), index, OUTSIDE)
 
 
 def _reflect(index: Index, size: int) -> Index:
@@ -150,16 +153,21 @@ class Padding:
     @classmethod
     def parse(cls, text: str) -> Padding:
         """`reflect`, `constant`, `constant:128`, or another library's word, `scipy:mirror`."""
-        word, _, value = text.strip().lower().partition(":")
-        if f"{word}:{value.partition(':')[0]}" in PADDING_ALIASES:
-            library_word, _, value = value.partition(":")
-            word = PADDING_ALIASES[f"{word}:{library_word}"]
-        if word not in PADDINGS or (value and word != "constant"):
+        mode, colon, value = text.strip().lower().partition(":")
+        word, more, rest = value.partition(":")
+        if f"{mode}:{word}" in PADDING_ALIASES:
+            mode, colon, value = PADDING_ALIASES[f"{mode}:{word}"], more, rest
+        if mode not in PADDINGS or (colon and mode != "constant"):
             raise UsageError(f"'{text}' is not a padding.", _padding_hint(text))
-        return cls(word, _constant(value, text) if value else 0.0)
+        return cls(mode, _constant(value, text) if value else 0.0)
+
+    def __post_init__(self) -> None:
+        if self.mode not in PADDINGS:
+            raise UsageError(f"'{self.mode}' is not a padding.", _padding_hint(self.mode))
 
     def __str__(self) -> str:
-        return f"{self.mode}:{self.value:g}" if self.value else self.mode
+        value = repr(float(self.value)).removesuffix(".0")
+        return f"{self.mode}:{value}" if self.value else self.mode
 
     def index(self, index: Index, size: int) -> Index:
         """The samples 0 .. size-1, or OUTSIDE, that stand at any positions."""
@@ -168,8 +176,8 @@ class Padding:
 
 def _constant(value: str, text: str) -> float:
     try:
-        number = float(value)
-    except ValueError:
+        number = float(Fraction(value) if "/" in value else value)
+    except (ValueError, ZeroDivisionError):
         raise UsageError(
             f"'{text}': '{value}' is not a number.",
             "The constant is given in sample units: --padding constant:128",
@@ -191,7 +199,7 @@ class Stage:
     One filter bank applied once.
 
         s_f = sum over c, r, q of  bank[f, c, r, q] * x[row + r*d, column + q*d, c]
-        v_f = scale_f * s_f + bias_f      then combine over f, then activation
+        v_f = scale_f * s_f + bias_f,  v = combine(v_1 .. v_F) + shift,  then activation
 
     `bank` is float64 (filters, in_channels, rows, columns) in correlation order. With one
     in_channel the bank is applied to every channel of the image alone; otherwise in_channels is
@@ -205,6 +213,7 @@ class Stage:
     scale: tuple[float, ...] = (1.0,)
     bias: tuple[float, ...] = (0.0,)
     combine: str | None = None
+    shift: float = 0.0
     activation: str = "none"
     padding: Padding = field(default_factory=Padding)
     extent: Extent = "same"

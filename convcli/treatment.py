@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from convcli.pixels import Finish, Layout, Scale
+    from convcli.io.image import Layout
+    from convcli.pixels import Finish, Scale
     from convcli.source import Engine, Source
     from convcli.spec import Stage
 
@@ -93,21 +94,29 @@ class Treatment:
         return self.alpha in {"keep", "keep-divided", "carried"}
 
     @property
-    def packed(self) -> bool:
+    def channels(self) -> int:
+        """Channels of the output."""
+        colours = self.colours
+        for stage in self.stages:
+            colours *= 1 if stage.combine else stage.bank.shape[0]
+        return colours + (self.kind.alpha and self.alpha != "none")
+
+    @property
+    def repacks(self) -> bool:
         """Whether samples change their meaning before the stages and back after them."""
         return self.linear or self.alpha not in {"none", "straight", "carried"}
 
     def chain(self, source: Source, engines: Sequence[Engine]) -> Source:
         """The whole job over a source, as a source of float64 values in units of the input."""
         drops = self.kind.alpha and self.alpha == "none"
-        if self.packed or self.weights or drops:
+        if self.repacks or self.weights or drops:
             source = Mapped(source, self._enter, len(self._fill(self.stages[0], first=True)))
         for number, (stage, engine) in enumerate(zip(self.stages, engines, strict=True)):
             source = self._filtered(source, stage, engine, first=number == 0)
             if stage.offset and number < len(self.stages) - 1:
                 source = Mapped(source, partial(self._lift, offset=stage.offset), source.shape[2])
-        if self.packed:
-            source = Mapped(source, self._unpack, self.colours + self.layout.endswith("+alpha"))
+        if self.repacks:
+            source = Mapped(source, self._leave, self.channels)
         return source
 
     def _filtered(self, source: Source, stage: Stage, engine: Engine, *, first: bool) -> Source:
@@ -131,17 +140,19 @@ class Treatment:
         colour = self._lit(colour)
         if self.weights:
             colour = colour @ np.array(self.weights)[:, None]
-        return self._packed(colour, alpha)
+        return self._with_alpha(colour, alpha)
 
     def _pack(self, samples: NDArray[Any]) -> Values:
-        return self._packed(self._lit(samples[..., : self.colours]), samples[..., self.colours :])
+        return self._with_alpha(
+            self._lit(samples[..., : self.colours]), samples[..., self.colours :]
+        )
 
     def _lit(self, colour: NDArray[Any]) -> Values:
         if self.linear:
             return light.decoded(colour, self.scale.full or 1.0)
         return colour.astype(np.float64)
 
-    def _packed(self, colour: Values, alpha: NDArray[Any]) -> Values:
+    def _with_alpha(self, colour: Values, alpha: NDArray[Any]) -> Values:
         """Products of 16-bit colour and alpha stay whole numbers below 2**32."""
         opacity = alpha.astype(np.float64)
         if self.alpha == "none":
@@ -153,6 +164,12 @@ class Treatment:
         parts += [colour] * (self.divides and self.hidden)
         parts += [opacity] * self.carries
         return np.concatenate(parts, axis=2)
+
+    def _leave(self, values: Values) -> Values:
+        stored = self._unpack(values)
+        if self.alpha == "premultiply":  # a sharpened alpha overshoots, and floats would keep that
+            stored[..., -1:] = stored[..., -1:].clip(0.0, self.scale.full)
+        return stored
 
     def _unpack(self, values: Values) -> Values:
         colour, alpha = self._unpremultiplied(values)
@@ -176,13 +193,18 @@ class Treatment:
 
     def _lift(self, values: Values, offset: float) -> Values:
         """Add an offset between two stages, where samples have the meaning of the file."""
-        if not self.packed:
-            return np.concatenate(
-                [values[..., : self.colours] + offset, values[..., self.colours :]], axis=2
-            )
+        named = self.finish.named
+        if not self.repacks:
+            lifted = values.copy()
+            lifted[..., named] += offset
+            return lifted
         stored = self._unpack(values)
-        stored[..., : self.colours] += offset
-        return self._pack(stored)
+        stored[..., named] += offset
+        if self.divides or self.alpha == "none":
+            return self._pack(stored)
+        # Colour was premultiplied for good, and `_unpack` did no more than bring it to scale.
+        colour = self._lit(stored[..., : self.colours]) * (self.scale.full or 1.0)
+        return np.concatenate([colour, stored[..., self.colours :]], axis=2)
 
 
 def carry(stage: Stage) -> Stage:

@@ -82,6 +82,7 @@ def test_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def denied(_: Path) -> bytes:
         raise PermissionError(errno.EACCES, "Permission denied")
 
+    (tmp_path / "secret.png").touch()
     monkeypatch.setattr(Path, "read_bytes", denied)
     with pytest.raises(InputError, match=r"secret\.png: no permission"):
         read_bytes(tmp_path / "secret.png")
@@ -226,15 +227,34 @@ def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
     assert left(tmp_path) == [name]
 
 
-def test_a_link_keeps_pointing_at_what_is_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dangling", [True, False])
+def test_a_link_is_replaced_and_never_written_through(tmp_path: Path, dangling: bool) -> None:  # noqa: FBT001 - a column of the table
     (tmp_path / "real").mkdir()
+    if not dangling:
+        (tmp_path / "real" / "a.png").write_bytes(b"precious")
     (tmp_path / "link.png").symlink_to(tmp_path / "real" / "a.png")
     with pytest.raises(OutputError, match="exists"):
         write_bytes(tmp_path / "link.png", b"abc", overwrite=False)
     write_bytes(tmp_path / "link.png", b"abc", overwrite=True)
-    assert (tmp_path / "link.png").is_symlink()
-    assert (tmp_path / "real" / "a.png").read_bytes() == b"abc"
-    assert left(tmp_path / "real") == ["a.png"]
+    assert not (tmp_path / "link.png").is_symlink()
+    assert (tmp_path / "link.png").read_bytes() == b"abc"
+    assert left(tmp_path / "real") == ([] if dangling else ["a.png"])
+    assert dangling or (tmp_path / "real" / "a.png").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev/urandom"])
+def test_a_device_that_never_ends_is_not_read(name: str) -> None:
+    if not Path(name).exists():
+        pytest.skip(f"no {name} on this system")
+    with pytest.raises(InputError, match="is a device"):
+        read_bytes(name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_a_pipe_without_a_writer_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.png")
+    with pytest.raises(InputError, match="is a pipe"):
+        read_bytes(tmp_path / "fifo.png")
 
 
 def test_a_device_is_written_into_not_replaced() -> None:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
 
 from convcli.errors import InputError, OutputError
-from convcli.pixels import DEPTHS, Finish, Scale
+from convcli.pixels import DEPTHS, Clipped, Finish, Scale
 from convcli.response import RANGES
 
 BYTE = Scale.of("uint8", "picture")
+
+
+def _finish(finish: Finish, block: Any, span: tuple[float, float]) -> tuple[Any, Clipped]:
+    out = np.empty(block.shape, finish.scale.dtype)
+    clipped = finish(block, span, out)
+    return out, clipped
 
 
 def finished(values: list[float], ranged: str = "clip", **options: Any) -> list[float]:
     scale = options.pop("scale", BYTE)
     block = np.array(values)[None, :, None]
     span = (min(values), max(values))
-    samples, _ = Finish(scale, ranged, 1, **options)(block, span)
+    samples, _ = _finish(Finish(scale, ranged, slice(0, 1), **options), block, span)
     assert samples.dtype == scale.dtype
     return samples[0, :, 0].tolist()  # type: ignore[no-any-return]
 
@@ -41,7 +48,7 @@ def test_rounds_negative_ties_upwards_too() -> None:
 
 def test_clips_and_counts_what_it_cut() -> None:
     block = np.array([-1.0, -0.4, 0.0, 255.0, 255.4, 256.0, 400.0])[None, :, None]
-    samples, clipped = Finish(BYTE, "clip", 1)(block, (0.0, 0.0))
+    samples, clipped = _finish(Finish(BYTE, "clip", slice(0, 1)), block, (0.0, 0.0))
     assert samples.ravel().tolist() == [0, 0, 0, 255, 255, 255, 255]
     assert (clipped.below, clipped.above, clipped.total) == (1, 2, 7)
 
@@ -61,9 +68,14 @@ def test_every_range_has_worked_numbers(ranged: str, expected: list[int]) -> Non
 
 
 def test_range_error_refuses_what_does_not_fit() -> None:
-    assert finished([0.0, 255.0], "error") == [0, 255]
-    with pytest.raises(OutputError, match=r"50 % of the samples fall outside 0\.\.255"):
-        finished([0.0, 256.0], "error")
+    finish = Finish(BYTE, "error", slice(0, 1))
+    for values, cut in (([0.0, 255.0], 0), ([0.0, 256.0], 1), ([-1.0, 256.0], 2)):
+        _, clipped = _finish(finish, np.array(values)[None, :, None], (0.0, 0.0))
+        assert clipped.below + clipped.above == cut
+        with pytest.raises(OutputError) if cut else nullcontext():
+            finish.check(clipped)
+    with pytest.raises(OutputError, match=r"^100 % of the samples fall outside 0\.\.255"):
+        finish.check(clipped)
 
 
 def test_ranges_of_the_table_are_all_tested() -> None:
@@ -94,7 +106,7 @@ def test_floats_are_left_alone_by_clip_and_keep_nan() -> None:
 
 def test_alpha_is_clipped_but_never_ranged_or_biased() -> None:
     block = np.array([[[10.0, 300.0], [10.0, 128.0]]])
-    samples, clipped = Finish(BYTE, "signed", 1, offset=100.0)(block, (0.0, 0.0))
+    samples, clipped = _finish(Finish(BYTE, "signed", slice(0, 1), offset=100.0), block, (0.0, 0.0))
     assert samples[0, :, 1].tolist() == [255, 128]
     assert samples[0, :, 0].tolist() == [183, 183]
     assert clipped.total == 2

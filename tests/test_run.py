@@ -178,6 +178,61 @@ def test_a_target_is_refused_before_the_input_is_read(tmp_path: Path) -> None:
     assert "exists" in refuse(OutputError, tmp_path / "no-such-input.png", tmp_path / "out.png")
 
 
+def test_many_filters_are_combined_in_one_order_whatever_the_tile() -> None:
+    rng = np.random.default_rng(8)
+    kernels = tuple(Kernel(((float(w),),)) for w in rng.random(12))
+    array = rng.random((9, 9, 1))
+    for combine in ("sum", "mean", "l1", "magnitude"):
+        job = make_job([Recipe("many", kernels, combine=combine)], Wishes())
+        plan = make_plan(job, Kind("float64", "numbers", 1), (9, 9, 1), "numbers", Limits(jobs=1))
+        whole, _ = filtered(array, plan)
+        for tile in (1, 2, 4):
+            assert (filtered(array, replace(plan, tile=tile))[0] == whole).all()
+
+
+def test_range_error_tells_the_share_of_the_whole_image() -> None:
+    array = np.zeros((64, 64, 1), np.uint8)
+    array[:16] = 200
+    job = make_job([Recipe("x2", (Kernel(((2.0,),)),))], Wishes(pixels=Pixels(range="error")))
+    plan = make_plan(job, Kind("uint8", "grey", 1), array.shape, "picture", Limits(jobs=1))
+    for tile in (8, 64):
+        with pytest.raises(OutputError, match=r"^25 % of the samples"):
+            filtered(array, replace(plan, tile=tile))
+
+
+def test_strided_chains_are_not_thought_to_need_gigabytes() -> None:
+    job = make_job([BOX] * 5, Wishes(stride=(4, 4)))
+    plan = make_plan(job, Kind("uint8", "rgb", 3), (180, 320, 3), "picture", Limits(jobs=1))
+    assert plan.memory < 100_000_000
+
+
+def test_numbers_of_tiff_come_back_as_numbers(tmp_path: Path) -> None:
+    array = np.arange(-10, 50, dtype=np.int16).reshape(3, 4, 5)
+    (tmp_path / "in.tif").write_bytes(io.encode(io.Image(array, "numbers"), "TIFF"))
+    run(tmp_path / "in.tif", tmp_path / "out.tif", Recipe("same", (Kernel(((1.0,),)),)))
+    image = io.decode(io.read_bytes(tmp_path / "out.tif"), "out.tif", max_pixels=None)
+    assert image.samples.dtype == np.int16
+    assert (image.samples == array).all()
+
+
+def test_messages_name_the_file_they_are_about(tmp_path: Path) -> None:
+    np.save(tmp_path / "in.npy", np.full((4, 4), 300, np.uint16))
+    assert "in.npy: 100 %" in refuse(
+        OutputError,
+        tmp_path / "in.npy",
+        tmp_path / "o.npy",
+        pixels=Pixels(range="error", depth="8"),
+        scale="300",
+    )
+
+
+def test_plain_integers_are_noted_only_when_they_are_large(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1,2,3\n")
+    assert run(tmp_path / "a.csv", tmp_path / "b.csv", BOX).notes == ()
+    (tmp_path / "c.csv").write_text("1,2,3000000000\n")
+    assert "2**31" in run(tmp_path / "c.csv", tmp_path / "d.csv", BOX).notes[0]
+
+
 def test_nan_in_float_pictures_stays_where_it_is(tmp_path: Path) -> None:
     array = np.ones((5, 5), np.float32)
     array[2, 2], array[0, 0] = np.nan, np.inf

@@ -14,7 +14,8 @@ from convcli.errors import KernelError, UsageError
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Bias, Kernel, Recipe
 from convcli.plan import Limits, make_plan
-from convcli.policy import settle
+from convcli.policy import beyond, settle
+from convcli.run import filtered
 from convcli.spec import Job, Pixels
 from convcli.treatment import Kind
 
@@ -266,10 +267,124 @@ def test_light_is_odd_and_its_own_inverse() -> None:
     np.testing.assert_allclose(light.decoded(np.array([128.0]), 255.0), [55.0440], rtol=1e-5)
 
 
+def test_the_bias_of_a_neuron_is_added_after_the_combiner() -> None:
+    kernels = (Kernel(((3.0,),)), Kernel(((4.0,),)))
+    for activation in ("none", "relu"):
+        for combine, expected in (("magnitude", 50.0), ("sum", 90.0)):
+            recipe = Recipe("n", kernels, combine=combine, activation=activation, bias=Bias(-50.0))
+            assert convcli.apply(np.array([[20.0]]), recipe).tolist() == [[expected]]
+
+
+@pytest.mark.parametrize("options", [{"bias": 50}, {"range": "signed"}, {"range": "stretch"}])
+def test_channels_that_are_carried_stay_as_they_are(options: Any) -> None:
+    array = picture([[10, 20, 30], [40, 50, 60]])
+    out = convcli.apply(array, IDENTITY, layout="rgb", channels="G", **options)
+    assert (out[..., ::2] == array[..., ::2]).all()
+    assert (out[..., 1] != array[..., 1]).any()
+    lifted = Recipe("lift", IDENTITY.kernels, bias=Bias(5.0))
+    chain = convcli.apply(array, lifted, IDENTITY, layout="rgb", channels="G")
+    assert (chain[..., ::2] == array[..., ::2]).all()
+    assert (chain[..., 1] == array[..., 1] + 5).all()
+
+
+@pytest.mark.parametrize("linear", [False, True])
+def test_a_bias_in_the_middle_of_a_keep_chain_changes_nothing_else(linear: bool) -> None:  # noqa: FBT001 - a column of the table
+    array = np.zeros((1, 5, 4), np.uint8)
+    array[..., 3] = 128
+    array[0, 2, :3] = 200
+    plain, lifted = (Recipe("e", LAPLACIAN.kernels, bias=Bias(b)) for b in (0.0, 1e-6))
+    options: Any = {"linear": linear}
+    expected = rgba(array, plain, IDENTITY, **options)
+    assert (rgba(array, lifted, IDENTITY, **options) == expected).all()
+    lifted = Recipe("e", LAPLACIAN.kernels, bias=Bias(10.0))
+    last = rgba(array, LAPLACIAN, bias=10, **options)
+    assert (rgba(array, lifted, IDENTITY, **options) == last).all()
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_plain_numbers_have_no_alpha_to_become_a_picture(channels: int) -> None:
+    job = make_job([IDENTITY], Wishes())
+    with pytest.raises(UsageError, match="not a picture"):
+        settle(job, Kind("uint8", "numbers", channels), "picture")
+    assert settle(job, Kind("uint8", "numbers", channels), "numbers").layout == "numbers"
+
+
+@pytest.mark.parametrize("wish", ["signed", "stretch"])
+def test_signed_integers_have_no_white_to_stretch_to(wish: str) -> None:
+    array = np.array([[0, 500, 1000]], np.int16)
+    assert (convcli.apply(array, IDENTITY, range=wish) == array).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"operation": "convolute"},
+        {"padding": "bogus"},
+        {"padding": "reflect:"},
+        {"padding": "reflect:3"},
+        {"extent": "most"},
+        {"range": "foo"},
+        {"depth": "12"},
+        {"alpha": "foo"},
+        {"channels": "foo"},
+        {"layout": "foo"},
+        {"layout": "rgb+alpha"},
+        {"engine": "foo"},
+        {"jobs": 0},
+        {"stride": 2.0},
+        {"stride": 0},
+        {"dilation": (1, 2, 3)},
+        {"anchor": (5, 5)},
+        {"scale": "foo"},
+        {"scale": 0},
+        {"bias": "foo"},
+        {"pad_by": -1},
+    ],
+)
+def test_wrong_words_from_python_are_told_in_our_own_errors(options: Any) -> None:
+    with pytest.raises(convcli.ConvError) as caught:
+        convcli.apply(np.zeros((3, 3)), BOX, **options)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "kernel", [[[1, 2], [3]], [["a"]], np.zeros((2, 2, 2)), [[]], [[1e308, 1e308]]]
+)
+def test_wrong_kernels_from_python_are_told_in_our_own_errors(kernel: Any) -> None:
+    with pytest.raises(convcli.ConvError):
+        convcli.apply(np.zeros((3, 3)), kernel)
+
+
+def test_whole_numbers_may_come_from_numpy() -> None:
+    array = np.arange(9.0).reshape(3, 3)
+    two: Any = np.int64(2)
+    out = convcli.apply(array, IDENTITY, stride=two, depth="float")
+    assert out.tolist() == [[0.0, 2.0], [6.0, 8.0]]
+
+
+@pytest.mark.parametrize("layout", ["grey", "grey+alpha", "rgb", "rgb+alpha"])
+@pytest.mark.parametrize("channels", ["each", "sum", "luma", "R"])
+@pytest.mark.parametrize("alpha", ["auto", "straight", "keep", "drop"])
+@pytest.mark.parametrize("target", ["picture", "numbers"])
+def test_the_plan_knows_the_shape(layout: Any, channels: str, alpha: str, target: Any) -> None:
+    count = {"grey": 1, "grey+alpha": 2, "rgb": 3, "rgb+alpha": 4}[layout]
+    job = make_job([BOX], Wishes(pixels=Pixels(channels=channels, alpha=alpha)))
+    array = np.zeros((5, 6, count), np.uint8)
+    if channels == "R" and ("grey" in layout or (alpha == "straight" and count > 3)):
+        with pytest.raises(UsageError, match=r"grey image|all colours"):
+            make_plan(job, Kind("uint8", layout, count), (5, 6, count), target, Limits())
+        return
+    plan = make_plan(job, Kind("uint8", layout, count), (5, 6, count), target, Limits())
+    out, _ = filtered(array, plan)
+    assert out.shape == plan.shape
+
+
 def test_values_beyond_the_law_are_said_aloud() -> None:
     big = Recipe("big", (Kernel(((1e9,),)),))
     job = make_job([big], Wishes())
-    assert "2**31" in settle(job, Kind("uint8", "grey", 1), "picture").notes[0]
+    treatment = settle(job, Kind("uint8", "grey", 1), "picture")
+    assert "2**31" in beyond(treatment, 3.0)[0]
+    assert beyond(treatment, 2.0) == ()
 
 
 def test_floats_have_nothing_to_clip_and_say_so() -> None:

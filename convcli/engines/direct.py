@@ -108,7 +108,7 @@ def _add(sums: Values, samples: Values, weight: float, product: Values) -> None:
 
 def respond(stage: Stage, sums: Values, inside: Values | None) -> Values:
     """
-    Scale, border factor, bias, combine and activation: sums (f, y, x, c) to values (y, x, c).
+    Scale, border, bias, combine, shift, activation: sums (f, y, x, c) to values (y, x, c).
 
     The sums are used up: they are overwritten where that saves a pass over memory.
     """
@@ -124,4 +124,6 @@ def respond(stage: Stage, sums: Values, inside: Values | None) -> Values:
         values = COMBINES[stage.combine](values)
     else:  # channel by channel, filter by filter: the order of a depthwise layer
         values = np.moveaxis(values, 0, -1).reshape(*values.shape[1:3], -1)
+    if stage.shift:
+        values = values + stage.shift
     return ACTIVATIONS[stage.activation](values)

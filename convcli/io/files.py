@@ -8,6 +8,7 @@ all: it is written beside the target under a temporary name and then renamed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 STREAM = "-"
+
+_CHUNK = 1 << 20
+_LONGEST = 4 << 30  # bytes; a pipe that never ends must not fill the memory
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -48,11 +52,18 @@ def _read_stdin() -> bytes:
             "Reading the picture from the terminal makes no sense.",
             "Pipe one in: curl -s URL | convcli apply - -o out.png -k box",
         )
-    return sys.stdin.buffer.read()
+    chunks, size = [], 0
+    while chunk := sys.stdin.buffer.read(_CHUNK):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > _LONGEST:
+            raise InputError(f"Standard input goes on after {_LONGEST >> 30} GiB.", "Name a file.")
+    return b"".join(chunks)
 
 
 def _read_file(name: str) -> bytes:
     try:
+        _refuse_special(name)
         return Path(name).read_bytes()
     except FileNotFoundError:
         raise InputError(f"{name} does not exist.", _nearest(name)) from None
@@ -63,7 +74,19 @@ def _read_file(name: str) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise InputError(f"{name!r} can't be read: {_reason(error)}.") from error
     except MemoryError as error:
-        raise InputError(f"{name} does not fit into memory.") from error
+        raise InputError(f"{name} does not fit into memory.", "Cut it into parts.") from error
+
+
+def _refuse_special(name: str) -> None:
+    """A device may never end, a pipe without a writer never begins; `<(command)` is neither."""
+    mode = os.stat(name).st_mode  # noqa: PTH116 - follows links, as reading does
+    given = os.path.realpath(name).startswith(("/dev/fd/", "/proc/"))
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
+        raise InputError(f"{name} is a device, not a file.", "Name an image file.")
+    if stat.S_ISFIFO(mode) and not given:
+        raise InputError(
+            f"{name} is a pipe.", f"Read it by standard input: convcli apply - < {name}"
+        )
 
 
 def _nearest(name: str) -> str:
@@ -99,16 +122,11 @@ def _check_file(name: str, *, overwrite: bool) -> None:
         raise OutputError(f"{name} is a folder.", "Name a file in it.")
     if os.path.lexists(name) and not overwrite and not _is_device(name):
         raise OutputError(f"{name} exists.", "Use --overwrite to replace it.")
-    folder = _target(name).parent
+    folder = Path(name).parent
     if not folder.is_dir():
         raise OutputError(f"{name}: there is no folder {folder}.", f"Make it: mkdir -p {folder}")
     if not os.access(folder, os.W_OK | os.X_OK) and not _is_device(name):
         raise OutputError(f"{name}: no permission to write into {folder}.", "Choose another folder")
-
-
-def _target(name: str) -> Path:
-    """Where the bytes really go: a link keeps pointing where it pointed."""
-    return Path(os.path.realpath(name)) if os.path.islink(name) else Path(name)  # noqa: PTH114
 
 
 def _is_device(name: str) -> bool:
@@ -124,7 +142,8 @@ def write_bytes(path: str | os.PathLike[str], payload: bytes, *, overwrite: bool
     Write `payload` whole to `path`, or to standard output for `-`; OutputError otherwise.
 
     Without `overwrite` a file that appears meanwhile is not replaced either. On any failure, and on
-    Ctrl-C, nothing is left behind: no temporary file, and the old contents untouched.
+    Ctrl-C, nothing is left behind: no temporary file, and the old contents untouched. A link is
+    replaced by the file, never written through: what it points to may be anybody's.
     """
     name = os.fspath(path)
     check_target(name, overwrite=overwrite)
@@ -134,13 +153,18 @@ def write_bytes(path: str | os.PathLike[str], payload: bytes, *, overwrite: bool
         elif _is_device(name):
             Path(name).write_bytes(payload)
         else:
-            _replace(_target(name), payload, overwrite=overwrite)
+            _replace(Path(name), payload, overwrite=overwrite)
     except FileExistsError:
         raise OutputError(f"{name} exists.", "Use --overwrite to replace it.") from None
     except BrokenPipeError:
         raise  # the reader of the pipe went away: not ours to report
     except (OSError, ValueError) as error:
-        raise OutputError(f"{name} can't be written: {_reason(error)}.") from error
+        raise OutputError(f"{name} can't be written: {_reason(error)}.", _cure(error)) from error
+
+
+def _cure(error: Exception) -> str:
+    full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return "Make room, or write to another disk." if full else ""
 
 
 def _binary_stdout() -> BinaryIO:
@@ -180,7 +204,8 @@ _BINARY = getattr(os, "O_BINARY", 0)  # Windows only
 def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
     if overwrite:
         with contextlib.suppress(FileNotFoundError):
-            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+            if not target.is_symlink():
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
         temporary.replace(target)
         return
     try:

@@ -18,6 +18,8 @@ def check_size(name: str, width: int, height: int, max_pixels: int | None) -> No
 
 
 def _mega(pixels: int) -> str:
+    if pixels < 1e4:  # noqa: PLR2004 - less than a hundredth
+        return f"{pixels / 1e6:.6f}".rstrip("0")
     return f"{pixels / 1e6:,.3g}" if pixels < 1e9 else f"{pixels / 1e6:,.0f}"  # noqa: PLR2004 - from there on rounding hides nothing
 
 

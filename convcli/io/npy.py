@@ -19,6 +19,7 @@ from convcli.io.settle import native
 
 _MAGIC = b"\x93NUMPY"
 _HEADER_LIMIT = 10_000  # bytes; numpy's own limit
+_TOO_WIDE = {"12", "16"}  # bytes of a long double, by platform
 _SOLID = 3  # dimensions that an image has
 
 
@@ -33,8 +34,10 @@ def _npy_header(data: bytes, name: str) -> tuple[Any, tuple[int, ...], bool, int
         raise damaged(name, "its .npy header is none convcli knows")
     header = ast.literal_eval(data[start : start + length].decode("latin-1").strip())
     descr, shape, fortran = header["descr"], header["shape"], header["fortran_order"]
-    if not isinstance(descr, str) or np.dtype(descr).kind not in "biuf":
-        raise InputError(f"{name} holds {descr!r}.", "convcli takes bool, integers and floats.")
+    if not isinstance(descr, str) or np.dtype(descr).kind not in "biuf" or descr[2:] in _TOO_WIDE:
+        raise InputError(
+            f"{name} holds {descr!r}.", "convcli takes bool, integers and floats of up to 64 bits."
+        )
     whole = isinstance(shape, tuple) and all(type(side) is int and side > 0 for side in shape)
     if not whole or not 1 <= len(shape) <= _SOLID:
         raise InputError(f"{name} has shape {shape!r}.", "1, 2 or 3 dimensions, none of them empty")

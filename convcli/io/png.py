@@ -33,13 +33,13 @@ _ISAL_LEVELS = {1: 1, 2: 2, 3: 3}  # above and at 0 zlib is used, slower and sma
 _INCH = 0.0254  # metres
 
 
-def encode(image: Image, *, compress: int) -> bytes:
+def encode(image: Image, *, compress: int, threads: int | None = None) -> bytes:
     """PNG of uint8 or uint16 samples; `compress` 0 (stored) to 9 (smallest)."""
     rows = _big_endian_rows(image.samples)
     step = image.samples.shape[2] * image.samples.itemsize
     height = max(1, _STRIP // rows.shape[1])
     starts = range(0, rows.shape[0], height)
-    with ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(len(starts), threads or os.cpu_count() or 1)) as pool:
         strips = list(pool.map(lambda at: _strip(rows, at, at + height, step, compress), starts))
     header = _header(image)
     return b"".join([SIGNATURE, header, *_ancillary(image.metadata), *_stream(strips), _END])

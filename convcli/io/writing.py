@@ -26,18 +26,23 @@ def encode(  # noqa: PLR0913 - each is a choice of the user's
     quality: int = 95,
     compress: int = 1,
     lossless: bool = False,
+    threads: int | None = None,
     name: str = "The picture",
 ) -> bytes:
     """
     File contents of `image` in `format`, a key of FORMATS.
 
     `quality` 1 to 100 for JPEG, WebP and AVIF; `compress` 0 to 9 for PNG and TIFF; `lossless` for
-    WebP; `name` begins the messages. OutputError, with the cure, where depth, alpha, size or kind
-    of samples do not fit the format.
+    WebP; `threads` at most for PNG, all processors unless given; `name` begins the messages.
+    OutputError, with the cure, where depth, alpha, size or kind of samples do not fit the format.
     """
     row = FORMATS[format]
     check_fit(image, format, name=name)
     try:
+        if row.name == "PNG":
+            from convcli.io import png
+
+            return png.encode(image, compress=compress, threads=threads)
         return _encoded(image, row, quality=quality, compress=compress, lossless=lossless)
     except (ConvError, ImportError, NameError):  # the latter two are ours, not the picture's
         raise
@@ -49,10 +54,6 @@ def encode(  # noqa: PLR0913 - each is a choice of the user's
 
 
 def _encoded(image: Image, row: Format, *, quality: int, compress: int, lossless: bool) -> bytes:
-    if row.name == "PNG":
-        from convcli.io import png
-
-        return png.encode(image, compress=compress)
     if row.name == "TIFF":
         from convcli.io import tiff_write
 
@@ -122,7 +123,7 @@ def _depth_error(dtype: str, row: Format, name: str) -> OutputError:
     held = f"whole numbers of {deepest} bits" if deepest else " or ".join(sorted(row.dtypes))
     return OutputError(
         f"{name} has {dtype} samples; {row.name} holds {held}.",
-        f"{wide}, or say --depth {deepest or 'float32'} to convert them.",
+        f"{wide}, or say --depth {deepest or 'float'} to convert them.",
     )
 
 
