@@ -245,3 +245,12 @@ def test_the_table_is_what_encode_believes() -> None:
                     assert not holds(row.name, dtype, layout)
                 else:
                     assert holds(row.name, dtype, layout)
+
+
+def test_the_comment_of_a_jpeg_is_kept_or_its_loss_said() -> None:
+    samples = np.zeros((8, 8, 3), np.uint8)
+    image = Image(samples, "rgb", Metadata(comment=b"by hand"))
+    back = decode(encode(image, "JPEG"), "x.jpg", max_pixels=None)
+    assert back.metadata.comment == b"by hand"
+    assert losses(back, "JPEG") == ()
+    assert "PNG keeps no comment" in losses(back, "PNG")

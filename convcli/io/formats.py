@@ -69,7 +69,7 @@ FORMATS: dict[str, Format] = _table(
             _BYTE,
             GREY_RGB,
             lossless=False,
-            keeps=_EVERYTHING,
+            keeps=_EVERYTHING | {"comment"},
         ),
         Format("TIFF", (".tif", ".tiff"), _TIFF, ALL, keeps=_EVERYTHING),
         Format(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SOI, EOI, SOS = 0xD8, 0xD9, 0xDA
-APP0, APP1, APP2 = 0xE0, 0xE1, 0xE2
+APP0, APP1, APP2, COM = 0xE0, 0xE1, 0xE2, 0xFE
 EXIF, XMP, ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
@@ -45,13 +45,14 @@ class Jpeg:
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    comment: bytes | None = None
     icc: dict[int, bytes] = field(default_factory=dict)
 
     @property
     def metadata(self) -> Metadata:
         """Metadata with the ICC profile put together again."""
         icc = b"".join(self.icc[key] for key in sorted(self.icc)) or None
-        return Metadata(icc=icc, exif=self.exif, xmp=self.xmp, dpi=self.dpi)
+        return Metadata(icc, self.exif, self.xmp, self.dpi, self.comment)
 
 
 def read_segments(data: bytes, name: str) -> Jpeg:
@@ -91,6 +92,8 @@ def _file(jpeg: Jpeg, marker: int, contents: bytes) -> None:
         _file_app1(jpeg, contents)
     elif marker == APP2 and contents.startswith(ICC) and len(contents) > len(ICC) + 2:
         jpeg.icc.setdefault(contents[len(ICC)], contents[len(ICC) + 2 :])
+    elif marker == COM and jpeg.comment is None:
+        jpeg.comment = contents or None
     elif marker == APP2 and contents.startswith(b"MPF\0"):
         jpeg.frames = _mpf_frames(contents[4:])
 

@@ -33,6 +33,8 @@ def _jpeg(metadata: Metadata, quality: int, lossless: bool) -> dict[str, Any]:  
     options = _profiles(metadata) | {"quality": quality, "subsampling": 0}
     if metadata.exif:
         options["exif"] = b"Exif\0\0" + metadata.exif
+    if metadata.comment:
+        options["comment"] = metadata.comment
     if metadata.dpi:
         options["dpi"] = tuple(max(1, min(round(side), 65535)) for side in metadata.dpi)
     return options

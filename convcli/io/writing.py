@@ -14,7 +14,13 @@ from convcli.io.formats import FORMATS, Format
 if TYPE_CHECKING:
     from convcli.io.image import Image
 
-_NAMED = {"icc": "ICC profile", "exif": "EXIF", "xmp": "XMP", "dpi": "resolution"}
+_NAMED = {
+    "icc": "ICC profile",
+    "exif": "EXIF",
+    "xmp": "XMP",
+    "dpi": "resolution",
+    "comment": "comment",
+}
 _BITS = {"uint8": 8, "uint16": 16}
 _LONGEST = {"JPEG": 65535, "WEBP": 16383, "AVIF": 65536, "GIF": 65535}
 
