@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from convcli.errors import UsageError
 from convcli.spec import PADDINGS, Padding
 
 if TYPE_CHECKING:
@@ -182,11 +183,22 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse, then put kernels and matrices into one list in the order they were given."""
         _, _, order = self.make_parser(ctx).parse_args(list(args))
+        _check_flags(order)
         rest = super().parse_args(ctx, args)
         if {"kernel", "matrix"} <= ctx.params.keys():
             options = (param.name for param in order if isinstance(param, click.Option))
             ctx.params["filters"] = tuple(_in_order(options, ctx.params))
         return rest
+
+
+def _check_flags(given: Iterable[click.Parameter]) -> None:
+    """Refuse two options that say one thing differently, as --convolve and --correlate do."""
+    first: dict[str | None, click.Parameter] = {}
+    for param in given:
+        other = first.setdefault(param.name, param)
+        if other is not param:
+            pair = f"{other.opts[0]} and {param.opts[0]}"
+            raise UsageError(f"{pair} exclude each other.", "Give one of them.")
 
 
 def _in_order(options: Iterable[str | None], params: dict[str, Any]) -> Iterator[tuple[str, str]]:

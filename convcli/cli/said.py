@@ -9,7 +9,7 @@ from convcli.errors import KernelError, UsageError
 from convcli.spec import CHANNELS, SCALES, Pixels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from convcli.job import Wishes
@@ -64,6 +64,16 @@ def recipes(filters: Sequence[tuple[str, str]], folders: Sequence[Path]) -> list
     ]
 
 
+def kernel_files(filters: Sequence[tuple[str, str]], found: Sequence[Recipe]) -> Iterator[str]:
+    """The files that the kernels of `-k` and `-m` were read from; shipped ones have no path."""
+    for (option, text), recipe in zip(filters, found, strict=True):
+        body = text.strip()
+        if option == "kernel":
+            yield str(recipe.origin)
+        elif body.startswith("@"):
+            yield body[1:].strip()
+
+
 def job(said: Said) -> Job:
     """What is wanted, whatever the image."""
     from convcli.job import make_job
@@ -94,8 +104,10 @@ def wishes(said: Said) -> Wishes:
 def _policy(said: Said) -> Pixels:
     from convcli.policy import letters
 
-    channels = said["channels"].lower()
-    if channels not in CHANNELS:
+    channels = said["channels"]
+    if channels.lower() in CHANNELS:
+        channels = channels.lower()
+    else:
         letters(channels)
     return Pixels(said["range"], said["depth"], channels, said["alpha"], said["light"])
 
