@@ -18,10 +18,12 @@ from convcli.report import Item
 from convcli.run import Writing, process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from convcli.plan import Limits
     from convcli.spec import Job
+
+    Done = Callable[[Item, ConvError | None], None]
 
 STANDARD = "-"
 
@@ -90,30 +92,59 @@ def _check_same(source: str, target: str) -> None:
         )
 
 
+def check_spared(kept: Iterable[str], targets: Iterable[str]) -> None:
+    """Raise OutputError for a target that is one of the files to be kept: kernels in use."""
+    identities = {_identity(name) for name in kept}
+    for target in targets:
+        if target not in {"", STANDARD} and _identity(target) in identities:
+            raise OutputError(
+                f"{target} is a kernel of this run; it would be lost.", "Name another file."
+            )
+
+
+def _identity(name: str) -> tuple[int, int] | str:
+    """What all names of one file share; of a file that is not there, its full name."""
+    try:
+        status = os.stat(name)  # noqa: PTH116 - a loop of links is an OSError like all others
+    except OSError:
+        return os.path.realpath(name)
+    return status.st_dev, status.st_ino
+
+
 def run_all(
-    found: Sequence[Pair], job: Job, limits: Limits, writing: Writing, done: Callable[[Item], None]
+    found: Sequence[Pair], job: Job, limits: Limits, writing: Writing, done: Done
 ) -> list[Item]:
-    """Every image in order; one that fails becomes an item with its error, and the rest go on."""
+    """
+    Every image in order; one that fails becomes an item with its error, and the rest go on.
+
+    `done` hears of each item, and of the exception of one that failed.
+    """
     items = []
     for source, target in found:
-        item = _attempt(source, target, job, limits, writing)
-        done(item)
+        item, error = _attempt(source, target, job, limits, writing)
+        done(item, error)
         items.append(item)
     return items
 
 
-def _attempt(source: str, target: str, job: Job, limits: Limits, writing: Writing) -> Item:
+def _attempt(
+    source: str, target: str, job: Job, limits: Limits, writing: Writing
+) -> tuple[Item, ConvError | None]:
     try:
-        return process(source, target, job, limits, writing)
+        return process(source, target, job, limits, writing), None
     except ConvError as error:
-        return Item(
-            input=source,
-            kernel="+".join(stage.name for stage in job.stages),
-            status="failed",
-            error=error.message,
-            hint=error.hint,
-            code=error.exit_code,
-        )
+        return _failed(source, job, error), error
+
+
+def _failed(source: str, job: Job, error: ConvError) -> Item:
+    return Item(
+        input=source,
+        kernel="+".join(stage.name for stage in job.stages),
+        status="failed",
+        error=error.message,
+        hint=error.hint,
+        code=error.exit_code,
+    )
 
 
 def exit_code(items: Sequence[Item]) -> int:

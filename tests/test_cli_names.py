@@ -85,6 +85,7 @@ def test_a_row_of_a_report_stays_a_row() -> None:
     marks = lines(report.text("md"))
     assert len(marks) == 3
     assert SHOWN in marks[2]
+    assert "None" not in marks[2]
     assert json.loads(report.text("json"))["items"][0]["input"] == NASTY
 
 

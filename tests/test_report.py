@@ -92,9 +92,15 @@ def test_a_failed_image_is_an_item_and_the_others_go_on(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     inputs = [str(tmp_path / name) for name in ("a.csv", "b.csv", "c.csv")]
     seen: list[Item] = []
-    items = run_all(
-        pairs(inputs, str(tmp_path / "out")), JOB, Limits(), Writing(), done=seen.append
-    )
+    errors: list[ConvError | None] = []
+
+    def done(item: Item, error: ConvError | None) -> None:
+        seen.append(item)
+        errors.append(error)
+
+    items = run_all(pairs(inputs, str(tmp_path / "out")), JOB, Limits(), Writing(), done)
+    assert [str(error) if error else "" for error in errors][::2] == ["", ""]
+    assert isinstance(errors[1], ConvError)
     assert items == seen
     assert [item.status for item in items] == ["ok", "failed", "ok"]
     assert items[1].code == 4

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -11,13 +13,24 @@ import click
 from convcli import __version__, render
 from convcli.cli.choices import Command
 from convcli.cli.options import Session, common, filtering, limiting, option
-from convcli.cli.said import Allowed, Said, job, limits, writing
+from convcli.cli.said import (
+    Allowed,
+    Said,
+    kernel_files,
+    limits,
+    recipes,
+    wishes,
+    writing,
+)
 from convcli.errors import UsageError
 from convcli.report import FORMS, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from convcli.batch import Done
+    from convcli.cli.journal import Journal
+    from convcli.errors import ConvError
     from convcli.report import Item
 
 STANDARD = "-"
@@ -83,18 +96,35 @@ def command(ctx: click.Context, images: tuple[str, ...], out: str, **said: Unpac
     standard error.
     """
     from convcli import batch
+    from convcli.cli.journal import Journal
+    from convcli.job import make_job
 
-    wanted, allowed = job(said), limits(said)
-    found = batch.pairs(images, out, overwrite=said["overwrite"])
-    target, form = _report_target(said["report"], found, overwrite=said["overwrite"])
-    record = Report(("convcli", *ctx.ensure_object(Session).args), __version__)
-    how = writing(said["quality"], overwrite=said["overwrite"])
+    over, session = said["overwrite"], ctx.ensure_object(Session)
+    chosen = recipes(said["filters"], said["kernels"])
+    wanted, allowed = make_job(chosen, wishes(said)), limits(said)
+    found = batch.pairs(images, out, overwrite=over)
+    target, form = _report_target(said["report"], found, overwrite=over)
+    batch.check_spared(kernel_files(said["filters"], chosen), [target, *(to for _, to in found)])
+    how = writing(said["quality"], overwrite=over)
     speak = _voice(many=len(found) > 1, quiet=said["quiet"])
-    record.items = batch.run_all(found, wanted, allowed, how, done=speak)
-    if len(found) > 1 and not said["quiet"]:
-        render.closing(record, sys.stderr)
-    _write_report(record, target, form, overwrite=said["overwrite"])
+    record = Report(("convcli", *session.args), __version__)
+    with Journal(record, target, form, overwrite=over) as book:
+        batch.run_all(found, wanted, allowed, how, _noted(book, speak, debug=session.debug))
+        if len(found) > 1 and not said["quiet"]:
+            render.closing(record, sys.stderr)
     return batch.exit_code(record.items)
+
+
+def _noted(book: Journal, speak: Callable[[Item], None], *, debug: bool) -> Done:
+    """What to do with an image when it is done: trace its error, speak of it, note it."""
+
+    def done(item: Item, error: ConvError | None) -> None:
+        if error and debug:
+            traceback.print_exception(error)
+        book.note(item)
+        speak(item)
+
+    return done
 
 
 def _voice(*, many: bool, quiet: bool) -> Callable[[Item], None]:
@@ -117,8 +147,8 @@ def _report_target(
     """Where the report goes, and its form; refused, if need be, before any work."""
     if report is None:
         return "", ""
-    taken = {Path(name).resolve() for pair in found for name in pair}
-    if Path(report).resolve() in taken and (report != STANDARD or found[0][1] == STANDARD):
+    taken = {os.path.realpath(name) for pair in found for name in pair}
+    if os.path.realpath(report) in taken and (report != STANDARD or found[0][1] == STANDARD):
         raise UsageError(
             f"--report {report}: an image is there.", "Name another file: --report run.json"
         )
@@ -132,12 +162,3 @@ def _report_target(
 
     check_target(report, overwrite=overwrite)
     return report, form
-
-
-def _write_report(record: Report, target: str, form: str, *, overwrite: bool) -> None:
-    if target == STANDARD:
-        click.echo(record.text(form), nl=False)
-    elif target:
-        from convcli.io import write_bytes
-
-        write_bytes(target, record.text(form).encode(), overwrite=overwrite)
