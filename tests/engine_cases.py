@@ -83,7 +83,7 @@ def tiled(source: Filtered, side: int) -> Values:
 
 def is_whole(stage: Stage, image: NDArray[Any]) -> bool:
     """Whether samples, taps and what follows are whole numbers, so that nothing is rounded."""
-    weights = [*stage.bank.ravel().tolist(), *stage.bias]
+    weights = [*stage.bank.ravel().tolist(), *stage.bias, stage.shift]
     return (
         image.dtype.kind == "u"
         and all(weight == round(weight) for weight in weights)

@@ -112,7 +112,7 @@ def reference(image: NDArray[Any], stage: Stage, fill: Sequence[float] | None = 
                 total *= weight / inside if inside else 0.0
             values.append(total * scale + bias)
         combined = [COMBINED[stage.combine](values)] if stage.combine else values
-        return [ACTIVATED[stage.activation](value) for value in combined]
+        return [ACTIVATED[stage.activation](value + stage.shift) for value in combined]
 
     tops = range(0, len(rows) - (height - 1) * dy, stage.stride[0])
     lefts = range(0, len(columns) - (width - 1) * dx, stage.stride[1])

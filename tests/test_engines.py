@@ -134,6 +134,19 @@ def test_every_way_to_combine(name: str, combine: str) -> None:
         assert values.shape == (4, 5, 3 if inputs == 1 else 1)
 
 
+@pytest.mark.parametrize("combine", [None, *COMBINES])
+@pytest.mark.parametrize("name", ENGINES)
+def test_the_shift_is_added_once_after_combining(name: str, combine: str | None) -> None:
+    image = picture(3, "uint8", (3, 4, 2))
+    stage = Stage(taps(6, (2, 1, 2, 2), "edge"), (0, 1), (1.0, 1.0), (2.0, 0.0), combine)
+    shifted = replace(stage, shift=-7.0)
+    values = whole(filtered(name, image, shifted))
+    agree(name, values, reference(image, shifted), shifted, image)
+    np.testing.assert_allclose(values, reference(image, stage) - 7, rtol=1e-12)
+    rectified = whole(filtered(name, image, replace(shifted, activation="relu")))
+    np.testing.assert_array_equal(rectified, values.clip(min=0))
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("name", ENGINES)
 def test_every_activation(name: str, activation: str) -> None:
@@ -229,6 +242,7 @@ def stages(draw: st.DrawFn) -> tuple[Stage, NDArray[Any], tuple[float, ...]]:
         scale=draw(st.sampled_from([(1.0,) * filters, (1 / 9,) * filters])),
         bias=draw(shared),
         combine=draw(st.sampled_from([None, *COMBINES])),
+        shift=draw(st.just(0.0) | REALS),
         activation=draw(st.sampled_from([*ACTIVATIONS])),
         padding=Padding(mode),
         extent=draw(st.sampled_from(["same", "valid", "full"])),
