@@ -37,7 +37,7 @@ def pairs(inputs: Sequence[str], out: str, *, overwrite: bool = False) -> list[P
     Raises OutputError for a target that may not be written, or that two inputs share; UsageError
     for several inputs into one file, and for standard input into a folder.
     """
-    folder = out != STANDARD and (out.endswith(("/", os.sep)) or Path(out).is_dir())
+    folder = out != STANDARD and (out.endswith(("/", os.sep)) or os.path.isdir(out))  # noqa: PTH112 - of any length
     if len(inputs) > 1 and not folder:
         raise _not_a_folder(inputs, out)
     found = [(source, _inside(out, source) if folder else out) for source in inputs]
@@ -84,9 +84,9 @@ def _check_shared(found: Sequence[Pair]) -> None:
 
 
 def _check_same(source: str, target: str) -> None:
-    if STANDARD in {source, target} or not (Path(source).exists() and Path(target).exists()):
+    if target == STANDARD or not os.path.exists(target):  # noqa: PTH110 - a name of any length
         return
-    if Path(source).samefile(target):
+    if source != STANDARD and _identity(source) == _identity(target):
         raise OutputError(
             f"{target} is the input itself; it would be lost.", "Name another output: -o result.png"
         )

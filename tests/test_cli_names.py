@@ -58,6 +58,26 @@ def test_no_name_reaches_the_terminal_raw(capsys: pytest.CaptureFixture[str]) ->
     lines(capsys.readouterr().err)
 
 
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (["apply", "LONG.png", "-o", "out.png", *BOX], 4),
+        (["apply", "a.png", "-o", "LONG.png", *BOX], 5),
+        (["apply", "a.png", "-o", "out.png", *BOX, "--report", "LONG.json"], 5),
+        (["apply", "a.png", "-o", "out.png", "-k", "LONG.yaml"], 3),
+        (["apply", "a.png", "-o", "out.png", "-m", "@LONG.csv"], 3),
+        (["kernels", "check", "LONG.yaml"], 4),
+        (["kernels", "list", "--kernels", "LONG"], 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_name_that_is_too_long_is_no_bug(args: list[str], code: int) -> None:
+    picture("a.png")
+    assert run([word.replace("LONG", "x" * 300) for word in args]) == code
+    assert sorted(path.name for path in Path().iterdir()) == ["a.png", "out"]
+
+
 def test_the_table_of_a_terminal_has_no_raw_name() -> None:
     class Terminal(StringIO):
         def isatty(self) -> bool:

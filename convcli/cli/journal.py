@@ -8,9 +8,9 @@ The report of a run, written while the run goes on, so that a stopped run keeps 
 from __future__ import annotations
 
 import math
+import os
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -31,14 +31,17 @@ PAUSE = 1.0
 """Seconds at least from one writing to the next, as each writes the whole report."""
 
 
+def _is_device(name: str) -> bool:
+    return os.path.exists(name) and not os.path.isfile(name)  # noqa: PTH110, PTH113 - of any length
+
+
 class Journal:
     """A report and where it goes; nowhere if the target is empty."""
 
     def __init__(self, record: Report, target: str, form: str, *, overwrite: bool) -> None:
         self.record = record
         self._target, self._form, self._overwrite = target, form, overwrite
-        kept = Path(target)
-        self._grows = target not in {"", STANDARD} and (kept.is_file() or not kept.exists())
+        self._grows = target not in {"", STANDARD} and not _is_device(target)
         self._written = -math.inf
 
     def __enter__(self) -> Self:

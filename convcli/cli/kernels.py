@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -136,9 +137,9 @@ def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
     from convcli.kernels.library import Place
 
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - a name of any length
             yield from Place(path, str(path)).files()
-        elif path.exists():
+        elif os.path.exists(path):  # noqa: PTH110
             yield path
         else:
             raise InputError(f"{path} does not exist.", "Name kernel files or folders of them.")
