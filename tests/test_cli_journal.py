@@ -83,10 +83,15 @@ def test_a_report_that_fails_at_the_end_says_that_the_images_are_there(
         written(path, payload, overwrite=overwrite)
 
     monkeypatch.setattr(io, "write_bytes", full)
+    assert run(["apply", "none.png", "-o", "c.png", *BOX, "--report", "run.json"]) == 5
+    assert "No space left on device.\n" in (told := capsys.readouterr().err)
+    assert "written; " not in told
+    calls.clear()
+    Path("run.json").unlink()
     assert run(["apply", "a.png", "-o", "c.png", *BOX, "--report", "run.json"]) == 5
     told = capsys.readouterr().err
     assert "No space left" in told
-    assert "1 image was written; only the report is missing." in told
+    assert "1 image was written; the report was not." in told
     assert Path("c.png").exists()
 
 

@@ -72,13 +72,12 @@ class Journal:
             known = recognised(error)
             if not isinstance(known, OutputError):
                 raise
-            message = f"{known.message}\n{self._consolation()}"
-            raise OutputError(message, known.hint) from error
+            raise OutputError(known.message + self._consolation(), known.hint) from error
 
     def _consolation(self) -> str:
         done = sum(item.status == "ok" for item in self.record.items)
         were = "was" if done == 1 else "were"
-        return f"{count(done, 'image')} {were} written; only the report is missing."
+        return f"\n{count(done, 'image')} {were} written; the report was not." if done else ""
 
     def _write(self) -> None:
         text = self.record.text(self._form)
