@@ -69,3 +69,8 @@ def test_what_is_no_padding_is_told(text: str, message: str, hint: str) -> None:
         Padding.parse(text)
     assert caught.value.message == message
     assert hint in caught.value.hint
+
+
+def test_a_padding_of_no_known_mode_cannot_be_made() -> None:
+    with pytest.raises(UsageError, match="'mirror' is not a padding"):
+        Padding("mirror")
