@@ -144,7 +144,7 @@ def _alpha(wish: str, stages: Sequence[Stage], kind: Kind, letters: slice | None
 
 def _averages(stage: Stage) -> bool:
     """Whether the stage is one linear filter whose weights add up to something."""
-    plain = stage.activation == "none" and not any(stage.bias) and not stage.shift
+    plain = stage.activation == "none" and not any(stage.bias)
     return plain and len(stage.bank) == 1 and not zero_sum(stage)[0]
 
 

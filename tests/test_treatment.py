@@ -309,6 +309,24 @@ def test_plain_numbers_have_no_alpha_to_become_a_picture(channels: int) -> None:
     assert settle(job, Kind("uint8", "numbers", channels), "numbers").layout == "numbers"
 
 
+def test_a_sharpened_alpha_of_floats_stays_within_its_range() -> None:
+    array = np.full((1, 6, 4), 0.5, np.float32)
+    array[0, :3, 3], array[0, 3:, 3] = 0.0, 1.0
+    sharpen = Recipe("s", (Kernel(((-1.0, 3.0, -1.0),)),))
+    alpha = rgba(array, sharpen)[0, :, 3]
+    assert alpha.tolist() == [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "wish"), [("int64", "wrap"), ("float64", "wrap"), ("float64", "error")]
+)
+def test_ranges_that_need_limits_are_left_out_with_a_note(dtype: str, wish: str) -> None:
+    job = make_job([IDENTITY], Wishes(pixels=Pixels(range=wish)))
+    treatment = settle(job, Kind(dtype, "numbers", 1), "numbers")
+    assert treatment.finish.range == "clip"
+    assert treatment.notes == (f"range {wish} leaves {dtype} samples as they are",)
+
+
 @pytest.mark.parametrize("wish", ["signed", "stretch"])
 def test_signed_integers_have_no_white_to_stretch_to(wish: str) -> None:
     array = np.array([[0, 500, 1000]], np.int16)

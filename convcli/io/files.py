@@ -204,8 +204,7 @@ _BINARY = getattr(os, "O_BINARY", 0)  # Windows only
 def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
     if overwrite:
         with contextlib.suppress(FileNotFoundError):
-            if not target.is_symlink():
-                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
         temporary.replace(target)
         return
     try:
