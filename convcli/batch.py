@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convcli import io
-from convcli.errors import ALL_FAILED, SOME_FAILED, ConvError, OutputError, UsageError
+from convcli.errors import ALL_FAILED, SOME_FAILED, ConvError, InputError, OutputError, UsageError
 from convcli.report import Item
 from convcli.run import Writing, process
 
@@ -134,6 +134,9 @@ def _attempt(
         return process(source, target, job, limits, writing), None
     except ConvError as error:
         return _failed(source, job, error), error
+    except MemoryError:
+        short = InputError(f"{source}: the memory does not suffice.", "Use fewer --jobs.")
+        return _failed(source, job, short), short
 
 
 def _failed(source: str, job: Job, error: ConvError) -> Item:

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from convcli.wording import legible, printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -186,18 +188,6 @@ def _as_text(value: Any) -> Any:  # noqa: ANN401 - what a column holds
 def as_text(name: str) -> str:
     """A name that can be written as UTF-8: its bytes that are no text escaped."""
     return name.encode(errors="backslashreplace").decode()
-
-
-def printable(text: str) -> str:
-    """Text with what does not print escaped: controls, turns of direction, bytes of no text."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def legible(message: str) -> str:
-    """A message in its lines, with all else that no one can read escaped."""
-    return "\n".join(printable(line) for line in message.split("\n"))
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from convcli.cli.choices import Command, KernelType
 from convcli.cli.options import common, kernels_folder
 from convcli.cli.said import recipes
 from convcli.errors import InputError, KernelError, UsageError
-from convcli.report import printable
+from convcli.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -54,8 +54,8 @@ def command(images: tuple[str, ...], **said: Unpack[Request]) -> None:
     """
     Say what `apply` would do and what it would cost; do nothing.
 
-    Only headers are read. Engine, tiles, threads and memory are decided as `apply` would decide
-    them, and the reasons given in words.
+    Nothing is decoded or written. Engine, tiles, threads and memory are decided as `apply` would
+    decide them, and the reasons given in words.
     """
     from convcli.run import plan_file
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from convcli.errors import KernelError
-from convcli.kernels.number import printable
+from convcli.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,8 @@ from convcli.errors import KernelError
 from convcli.kernels import families, kernelfile
 from convcli.kernels.kernel import Recipe
 from convcli.kernels.kernelfile import KERNEL_SUFFIXES, load_file, read_heading, stem
-from convcli.kernels.number import printable, shown
+from convcli.kernels.number import shown
+from convcli.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

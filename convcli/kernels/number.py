@@ -16,6 +16,8 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from convcli.wording import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -57,13 +59,6 @@ def shown(text: str, limit: int = 40) -> str:
     """Quote text safely for a message: cut short, and with control characters escaped."""
     cut = text if len(text) <= limit else text[: limit - 3] + "..."
     return "'" + printable(cut) + "'"
-
-
-def printable(text: str) -> str:
-    """Escape what could disturb a terminal or fake a line: control characters and surrogates."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def common_scale(rows: Sequence[Sequence[Number]]) -> tuple[Cells, Fraction]:

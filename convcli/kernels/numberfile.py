@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from convcli.errors import KernelError
 from convcli.kernels.document import MISSING, Broken, Findings, read_text, refusal
 from convcli.kernels.kernel import MAX_CELLS, Kernel
-from convcli.kernels.number import printable
+from convcli.wording import printable
 
 if TYPE_CHECKING:
     from typing import Any
