@@ -57,7 +57,12 @@ def shell(place: Path, command: str) -> tuple[int, str]:
         text=True,
         check=False,
         cwd=place,
-        env={**os.environ, "PYTHON": sys.executable, "PYTHONPATH": str(ROOT)},
+        env={
+            **os.environ,
+            "PYTHON": sys.executable,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "",  # as most have it: what is held back fails twice
+        },
     )
     return done.returncode, done.stderr
 

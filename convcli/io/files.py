@@ -159,7 +159,8 @@ def write_bytes(path: str | os.PathLike[str], payload: bytes, *, overwrite: bool
     except BrokenPipeError:
         raise  # the reader of the pipe went away: not ours to report
     except (OSError, ValueError) as error:
-        raise OutputError(f"{name} can't be written: {_reason(error)}.", _cure(error)) from error
+        called = "Standard output" if name == STREAM else name
+        raise OutputError(f"{called} can't be written: {_reason(error)}.", _cure(error)) from error
 
 
 def _cure(error: Exception) -> str:
@@ -179,9 +180,12 @@ def _binary_stdout() -> BinaryIO:
 
 
 def _write_stdout(payload: bytes) -> None:
-    stream = _binary_stdout()
-    stream.write(payload)
-    stream.flush()
+    """Past the buffer: what a full disk refused must not be tried again when the process ends."""
+    buffered = _binary_stdout()
+    buffered.flush()
+    stream, left = getattr(buffered, "raw", buffered), memoryview(payload)
+    while left:
+        left = left[stream.write(left) or 0 :]
 
 
 def _replace(target: Path, payload: bytes, *, overwrite: bool) -> None:
