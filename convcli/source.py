@@ -40,11 +40,6 @@ class Window:
     left: int
     right: int
 
-    @property
-    def area(self) -> int:
-        """Samples of one channel."""
-        return (self.bottom - self.top) * (self.right - self.left)
-
 
 def windows(shape: Shape, side: int) -> Iterator[Window]:
     """Tiles of at most side x side samples that cover the image once, row by row."""

@@ -12,7 +12,7 @@ import click
 
 from convcli import __version__, render
 from convcli.cli.choices import Command
-from convcli.cli.options import Session, common, filtering, limiting, option
+from convcli.cli.options import Session, common, filtering, image_files, limiting, option
 from convcli.cli.said import (
     Allowed,
     Said,
@@ -55,9 +55,7 @@ class Request(Said, Allowed):
 
 
 @click.command("apply", cls=Command, epilog=EXAMPLES)
-@click.argument(
-    "images", nargs=-1, required=True, metavar="INPUT...", help="Image files; - is standard input."
-)
+@image_files
 @filtering
 @option(
     "Output",

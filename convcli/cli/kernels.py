@@ -139,7 +139,7 @@ def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
     for path in paths:
         if os.path.isdir(path):  # noqa: PTH112 - a name of any length
             yield from Place(path, str(path)).files()
-        elif os.path.exists(path):  # noqa: PTH110
+        elif os.path.exists(path):  # noqa: PTH110 - as above
             yield path
         else:
             raise InputError(f"{path} does not exist.", "Name kernel files or folders of them.")

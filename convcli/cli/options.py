@@ -109,6 +109,10 @@ kernel_choice = _stacked(
     ]
 )
 
+image_files = click.argument(
+    "images", nargs=-1, required=True, metavar="INPUT...", help="Image files; - is standard input."
+)
+
 filtering = _stacked(
     [
         kernel_choice,

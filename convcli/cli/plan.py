@@ -9,7 +9,7 @@ import click
 
 from convcli import render
 from convcli.cli.choices import Command
-from convcli.cli.options import common, filtering, limiting, option
+from convcli.cli.options import common, filtering, image_files, limiting, option
 from convcli.cli.said import Allowed, Said, job, limits
 from convcli.report import as_text
 
@@ -35,9 +35,7 @@ class Request(Said, Allowed):
 
 
 @click.command("plan", cls=Command, epilog=EXAMPLES)
-@click.argument(
-    "images", nargs=-1, required=True, metavar="INPUT...", help="Image files; - is standard input."
-)
+@image_files
 @filtering
 @option(
     "Output",

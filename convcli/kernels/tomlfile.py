@@ -136,6 +136,7 @@ class _Walk:
         return self.tokens[self.next][1] if self.next < len(self.tokens) else ""
 
     def document(self) -> Positions:
+        """Where every key and value of the whole text stands."""
         prefix: Path = ()
         while self.word:
             if self.word == "\n":

@@ -65,6 +65,7 @@ class _Reader:
         self.count = 0
 
     def document(self) -> Node:
+        """The one document of the stream; an empty stream and a second document are faults."""
         next(self.events)  # the start of the stream
         if isinstance(next(self.events), yaml.StreamEndEvent):
             raise self.findings.stop(0, 0, "is empty; a kernel file has at least 'matrix:'")
@@ -76,6 +77,7 @@ class _Reader:
         return node
 
     def node(self, event: yaml.Event, *, depth: int) -> Node:
+        """What begins with this event, and everything inside it."""
         self._refuse(event, depth)
         line, column = _place(event)
         if isinstance(event, yaml.ScalarEvent):
