@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from convcli.errors import InputError, OutputError
-from convcli.response import RANGES
+from convcli.response import RANGES, Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,13 +78,30 @@ def _float_for(dtype: str) -> str:
     return "float32" if dtype in {"uint8", "uint16", "int8", "int16", "bool"} else "float64"
 
 
+AFFINE: dict[str, Callable[[float, tuple[float, float]], tuple[float, float]]] = {
+    "clip": lambda *_: (1.0, 0.0),
+    "abs": lambda *_: (1.0, 0.0),
+    "error": lambda *_: (1.0, 0.0),
+    "signed": lambda full, _: (0.5, full / 2),
+    "stretch": lambda full, span: _stretched(full, span),  # noqa: PLW0108 - it stands below
+}
+"""The ranges that are gain * v + lift, which engines can do as they sum; see `response.RANGES`."""
+
+
+def _stretched(full: float, span: tuple[float, float]) -> tuple[float, float]:
+    """Least to black, greatest to white."""
+    gain = full / ((span[1] - span[0]) or 1.0)
+    return gain, -span[0] * gain
+
+
 @dataclass(slots=True)
 class Clipped:
-    """How many of the `total` colour samples were cut, below and above."""
+    """How many of the `total` colour samples were cut, below and above; the `span` of a stretch."""
 
     below: int = 0
     above: int = 0
     total: int = 0
+    span: tuple[float, float] = (0.0, 0.0)
 
     def add(self, other: Clipped) -> None:
         """Count another tile."""
@@ -115,6 +132,20 @@ class Finish:
         """Whether the least and greatest value of the whole image must be known first."""
         return self.range == "stretch"
 
+    def ending(self, span: tuple[float, float]) -> Ending | None:
+        """The same as one multiplication, for 8- and 16-bit samples; None where it is more."""
+        if self.scale.dtype not in {"uint8", "uint16"} or self.range not in AFFINE:
+            return None
+        full = self.scale.full or 1.0
+        gain, lift = AFFINE[self.range](full, span)
+        return Ending(
+            gain * self.unit,
+            gain * self.unit * self.offset + lift,
+            self.scale.low,
+            self.scale.high,
+            absolute=self.range == "abs",
+        )
+
     def levels(self, values: Values) -> Values:
         """The named channels in units of the output, before their range is settled."""
         named = values[..., self.named]
@@ -143,10 +174,7 @@ class Finish:
         low, high = self.scale.low, self.scale.high
         least, greatest = float(levels.min()), float(levels.max())
         if not greatest - least < float("inf"):
-            raise InputError(
-                "The result holds NaN or infinity, which no integer sample can.",
-                "Write floats: --depth float, to .npy or .tif.",
-            )
+            raise not_whole()
         if low <= least and greatest <= high:
             return levels, clipped
         if ranged == "wrap":
@@ -164,3 +192,11 @@ class Finish:
                 " them.",
                 "Leave --range out to cut them, or keep them with --depth float.",
             )
+
+
+def not_whole() -> InputError:
+    """What to say where a result is to be rounded that is no number."""
+    return InputError(
+        "The result holds NaN or infinity, which no integer sample can.",
+        "Write floats: --depth float, to .npy or .tif.",
+    )

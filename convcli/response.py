@@ -2,7 +2,7 @@
 What becomes of the weighted sums of one output sample, filter by filter.
 
     sums s_f  ->  v_f = scale_f * s_f + bias_f  ->  v = combine(v_1 .. v_F)  ->  activation(v + b)
-    the finished image  ->  range
+    the finished image  ->  range  ->  Ending
 
 The tables below are the only lists of combiners, activations and ranges: kernel files, help texts,
 engines and the last step of a job read them. Values are float64 arrays whose first axis, for a
@@ -12,6 +12,7 @@ methods, because the names are read by commands that never touch a sample.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -111,3 +112,18 @@ RANGES: dict[str, tuple[str, Callable[[Values, float, tuple[float, float]], Valu
     "error": ("refuse what does not fit", lambda values, *_: values),
 }
 """What becomes of values before they are rounded: of (values, full, (least, greatest))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """
+    How values become samples that are whole numbers, as far as one multiplication can say it.
+
+        t = gain * v + lift, its size if `absolute`;   floor(t + 0.5 + 2**-20), cut at low and high
+    """
+
+    gain: float
+    lift: float
+    low: float
+    high: float
+    absolute: bool = False

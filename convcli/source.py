@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from convcli.spec import Index, Stage
+    from convcli.response import Ending
+    from convcli.spec import Index, Pair, Stage
 
     Block = NDArray[Any]
     Values = NDArray[np.float64]
-    Engine = Callable[..., Values]
 
 Shape = tuple[int, int, int]
 
@@ -41,12 +41,13 @@ class Window:
     right: int
 
 
-def windows(shape: Shape, side: int) -> Iterator[Window]:
-    """Tiles of at most side x side samples that cover the image once, row by row."""
+def windows(shape: Shape, tile: Pair) -> Iterator[Window]:
+    """Tiles of at most (rows, columns) that cover the image once, row by row."""
     rows, columns, _ = shape
-    for top in range(0, rows, side):
-        for left in range(0, columns, side):
-            yield Window(top, min(top + side, rows), left, min(left + side, columns))
+    high, wide = tile
+    for top in range(0, rows, high):
+        for left in range(0, columns, wide):
+            yield Window(top, min(top + high, rows), left, min(left + wide, columns))
 
 
 class Source(Protocol):
@@ -96,6 +97,24 @@ class Mapped:
 
 
 @dataclass(frozen=True, slots=True)
+class Engine:
+    """
+    What runs a stage on one window: an engine with one of its bodies; called, it gives values.
+
+    `samples`, if there is one, writes finished samples; see `engines` for both.
+    """
+
+    name: str
+    body: str
+    values: Callable[..., Values]
+    samples: Callable[..., Any] | None = None
+
+    def __call__(self, *arguments: Any, inside: Values | None = None) -> Values:  # noqa: ANN401 - as `values` has them
+        """Values of a window, float64."""
+        return self.values(*arguments, inside=inside)
+
+
+@dataclass(frozen=True, slots=True)
 class Filtered:
     """
     One stage over a source, run by an engine.
@@ -122,18 +141,34 @@ class Filtered:
 
     def read(self, window: Window) -> Values:
         """Output samples of the window, float64."""
-        rows = self.stage.needs(0, window.top, window.bottom, self.source.shape[0])
-        columns = self.stage.needs(1, window.left, window.right, self.source.shape[1])
-        inside = self.stage.inside(rows, columns)
-        block, rows, columns = gather(self.source, rows, columns)
+        block, rows, columns, inside = self._read(window)
         named = block[..., self.filtered]
-        values = self.engine(
+        values: Values = self.engine(
             self.stage, named, rows, columns, self.fill[self.filtered], inside=inside
         )
         if self.carry is None:
             return values
-        whole = self.engine(self.carry, block, rows, columns, self.fill)
+        whole: Values = self.engine(self.carry, block, rows, columns, self.fill)
         return _placed(values, whole, self.filtered)
+
+    @property
+    def writes(self) -> bool:
+        """Whether `write` can be asked: all channels are filtered, by an engine that can."""
+        return self.carry is None and self.engine.samples is not None
+
+    def write(self, window: Window, out: Block, ending: Ending) -> Any:  # noqa: ANN401 - the engine's
+        """Finished samples of the window into `out`, in one pass; says what was cut."""
+        block, rows, columns, inside = self._read(window)
+        samples = self.engine.samples
+        if samples is None:
+            raise TypeError(f"{self.engine.name} has no body that writes samples")
+        return samples(self.stage, block, rows, columns, self.fill, out, ending, inside=inside)
+
+    def _read(self, window: Window) -> tuple[Block, Index, Index, Values | None]:
+        rows = self.stage.needs(0, window.top, window.bottom, self.source.shape[0])
+        columns = self.stage.needs(1, window.left, window.right, self.source.shape[1])
+        inside = self.stage.inside(rows, columns)
+        return *gather(self.source, rows, columns), inside
 
 
 def _placed(values: Values, whole: Values, filtered: slice) -> Values:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli import light
+from convcli.pixels import Clipped, not_whole
 from convcli.source import Filtered, Mapped
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from convcli.io.image import Layout
     from convcli.pixels import Finish, Scale
-    from convcli.source import Engine, Source
+    from convcli.source import Engine, Source, Window
     from convcli.spec import Stage
 
     Values = NDArray[np.float64]
@@ -106,6 +107,12 @@ class Treatment:
         """Whether samples change their meaning before the stages and back after them."""
         return self.linear or self.alpha not in {"none", "straight", "carried"}
 
+    def over(self, array: NDArray[Any]) -> Treatment:
+        """The treatment of these very samples: whether any pixel is fully transparent is known."""
+        if self.divides and not array[..., -1].all():
+            return replace(self, hidden=True)
+        return self
+
     def chain(self, source: Source, engines: Sequence[Engine]) -> Source:
         """The whole job over a source, as a source of float64 values in units of the input."""
         drops = self.kind.alpha and self.alpha == "none"
@@ -118,6 +125,19 @@ class Treatment:
         if self.repacks:
             source = Mapped(source, self._leave, self.channels)
         return source
+
+    def finished(
+        self, chain: Source, window: Window, span: tuple[float, float], out: NDArray[Any]
+    ) -> Clipped:
+        """The chain's window as finished samples in `out`; by the engine itself where it can."""
+        ending = self.finish.ending(span)
+        every = len(range(out.shape[2])[self.finish.named]) == out.shape[2]
+        if ending is None or not every or not (isinstance(chain, Filtered) and chain.writes):
+            return self.finish(chain.read(window), span, out)
+        cut = chain.write(window, out, ending)
+        if cut.nan:
+            raise not_whole()
+        return Clipped(cut.below, cut.above, out.size)
 
     def _filtered(self, source: Source, stage: Stage, engine: Engine, *, first: bool) -> Source:
         fill = self._fill(stage, first=first)

@@ -1,0 +1,354 @@
+/*
+ * The native core as a Python module: `filter` runs one window, `isa` names the instruction set,
+ * `peak` does nothing but multiply and add.
+ *
+ * One source, compiled once per instruction set; `__init__.py` picks. Everything that Python hands
+ * over is checked here, so that no index vector can make a read go outside.
+ */
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fft.h"
+#include "job.h"
+#include "program.h"
+#include "vector.h"
+
+#define REAL float
+#define BYTES_BY_HAND
+#include "levels.h"
+#undef REAL
+#undef BYTES_BY_HAND
+
+#define REAL double
+#define ROOT sqrt
+#include "levels.h"
+#include "taps.h"
+#include "rows.h"
+#include "finish.h"
+#include "work.h"
+#include "write.h"
+#include "filter.h"
+#include "spectral.h"
+#undef REAL
+#undef ROOT
+
+#define REAL float
+#define ROOT sqrtf
+#include "taps.h"
+#include "rows.h"
+#include "finish.h"
+#include "work.h"
+#include "write.h"
+#include "filter.h"
+
+/* --- what Python hands over --------------------------------------------------------------------- */
+
+enum { BLOCK, OUT, ROWS, COLUMNS, FILL, BANK, DOWN, ALONG, SCALE, BIAS, SUMS, INSIDE, WHOLE, REALS,
+       BUFFERS };
+
+static const char *const names[BUFFERS] = {"block", "out",   "rows", "columns", "fill",
+                                           "bank",  "down",  "along", "scale",  "bias",
+                                           "sums", "inside", "whole", "reals"};
+
+/* What the last two buffers hold, in order. */
+enum { STRIDE_DOWN, STRIDE_ALONG, DILATION_DOWN, DILATION_ALONG, COMBINE, ACTIVATION, ABSOLUTE,
+       FOLDED, SINGLE, RANK, FFT_DOWN, FFT_ALONG, WHOLES };
+enum { SHIFT, GAIN, LIFT, LOW, HIGH, SINGLE_GAIN, SINGLE_LIFT, MARGIN, REALS_COUNT };
+
+/* In single precision, or through transforms of so many samples, or as ever. */
+struct way {
+    int single;
+    size_t down, along;
+};
+
+static int refuse(const char *name, const char *why)
+{
+    PyErr_Format(PyExc_ValueError, "%s: %s", name, why);
+    return -1;
+}
+
+static char code_of(const Py_buffer *buffer)
+{
+    const char *format = buffer->format ? buffer->format : "B";
+    return format[*format == '=' || *format == '@' || *format == '<'];
+}
+
+static int kind_of(const Py_buffer *buffer, enum kind *kind)
+{
+    static const struct {
+        char code;
+        Py_ssize_t size;
+        enum kind kind;
+    } known[] = {{'B', 1, U8}, {'H', 2, U16}, {'f', 4, F32}, {'d', 8, F64}};
+    for (size_t n = 0; n < sizeof known / sizeof *known; n++)
+        if (known[n].code == code_of(buffer) && known[n].size == buffer->itemsize) {
+            *kind = known[n].kind;
+            return 0;
+        }
+    return -1;
+}
+
+static int aligned(const Py_buffer *buffer)
+{
+    size_t places = (size_t)(uintptr_t)buffer->buf;
+    for (int n = 0; n < buffer->ndim; n++)
+        places |= buffer->shape[n] > 1 ? (size_t)buffer->strides[n] : 0;
+    return places % (size_t)buffer->itemsize == 0;
+}
+
+static int view_of(const Py_buffer *buffer, const char *name, struct view *view)
+{
+    if (buffer->ndim != 3)
+        return refuse(name, "three axes are needed");
+    if (kind_of(buffer, &view->kind))
+        return refuse(name, "uint8, uint16, float32 or float64 is needed");
+    if (!aligned(buffer))
+        return refuse(name, "not aligned");
+    view->data = buffer->buf;
+    view->rows = (size_t)buffer->shape[0];
+    view->columns = (size_t)buffer->shape[1];
+    view->channels = (size_t)buffer->shape[2];
+    view->row = buffer->strides[0];
+    view->column = buffer->strides[1];
+    view->channel = buffer->strides[2];
+    return 0;
+}
+
+/* Contiguous numbers of 8 bytes, float64 (code d) or integers: `count` of them, or any number if
+ * that is 0. */
+static int line_of(const Py_buffer *buffer, const char *name, char code, size_t count)
+{
+    int fits = code == 'd' ? code_of(buffer) == 'd' : strchr("lqn", code_of(buffer)) != NULL;
+    if (!fits || buffer->itemsize != 8 || !PyBuffer_IsContiguous(buffer, 'C') || !aligned(buffer))
+        return refuse(name, "not contiguous, or of another type");
+    if (count && (size_t)buffer->len != count * 8)
+        return refuse(name, "of another length");
+    return 0;
+}
+
+static int positions_of(const Py_buffer *buffer, const char *name, size_t size,
+                        const intptr_t **positions, size_t *count)
+{
+    if (line_of(buffer, name, 'q', 0))
+        return -1;
+    *positions = buffer->buf;
+    *count = (size_t)buffer->len / sizeof(intptr_t);
+    for (size_t n = 0; n < *count; n++)
+        if ((*positions)[n] < -1 || (*positions)[n] >= (intptr_t)size)
+            return refuse(name, "a position outside the block");
+    return 0;
+}
+
+static int words_of(const Py_buffer *b, struct job *job, struct way *way)
+{
+    if (line_of(&b[WHOLE], names[WHOLE], 'q', WHOLES) ||
+        line_of(&b[REALS], names[REALS], 'd', REALS_COUNT))
+        return -1;
+    const int64_t *whole = b[WHOLE].buf;
+    const double *reals = b[REALS].buf;
+    for (int n = STRIDE_DOWN; n <= DILATION_ALONG; n++)
+        if (whole[n] < 1 || whole[n] > INT32_MAX)
+            return refuse(names[WHOLE], "strides and dilations begin at 1");
+    if (whole[RANK] < 0 || whole[RANK] > INT32_MAX || whole[COMBINE] < NONE ||
+        whole[COMBINE] > MEAN || whole[ACTIVATION] < LINEAR || whole[ACTIVATION] > THRESHOLD)
+        return refuse(names[WHOLE], "not known");
+    job->stride_down = (size_t)whole[STRIDE_DOWN];
+    job->stride_along = (size_t)whole[STRIDE_ALONG];
+    job->dilation_down = (size_t)whole[DILATION_DOWN];
+    job->dilation_along = (size_t)whole[DILATION_ALONG];
+    job->rank = (size_t)whole[RANK];
+    job->combine = (enum combine)whole[COMBINE];
+    job->activation = (enum activation)whole[ACTIVATION];
+    job->shift = reals[SHIFT];
+    job->ending = (struct ending){
+        reals[GAIN],        reals[LIFT],        reals[LOW],    reals[HIGH],
+        reals[SINGLE_GAIN], reals[SINGLE_LIFT], reals[MARGIN], whole[ABSOLUTE] != 0,
+        whole[FOLDED] != 0};
+    *way = (struct way){whole[SINGLE] != 0, (size_t)whole[FFT_DOWN], (size_t)whole[FFT_ALONG]};
+    return 0;
+}
+
+static int bank_of(const Py_buffer *b, struct job *job)
+{
+    if (b[BANK].ndim != 4 || line_of(&b[BANK], names[BANK], 'd', 0))
+        return refuse(names[BANK], "four axes of float64 are needed");
+    job->bank = b[BANK].buf;
+    job->filters = (size_t)b[BANK].shape[0];
+    job->planes = (size_t)b[BANK].shape[1];
+    job->taps_down = (size_t)b[BANK].shape[2];
+    job->taps_along = (size_t)b[BANK].shape[3];
+    if (!job->filters || !job->planes || !job->taps_down || !job->taps_along)
+        return refuse(names[BANK], "empty");
+    if (job->planes != 1 && job->planes != job->block.channels)
+        return refuse(names[BANK], "made for another number of channels");
+    job->step = job->planes == 1 ? job->block.channels : 1;
+    size_t pairs = job->filters * job->planes * job->rank;
+    if (line_of(&b[SCALE], names[SCALE], 'd', job->filters) ||
+        line_of(&b[BIAS], names[BIAS], 'd', job->filters) ||
+        line_of(&b[SUMS], names[SUMS], 'd', job->filters) ||
+        line_of(&b[FILL], names[FILL], 'd', job->block.channels))
+        return -1;
+    if (job->rank && (line_of(&b[DOWN], names[DOWN], 'd', pairs * job->taps_down) ||
+                      line_of(&b[ALONG], names[ALONG], 'd', pairs * job->taps_along)))
+        return -1;
+    job->down = b[DOWN].buf;
+    job->along = b[ALONG].buf;
+    job->scale = b[SCALE].buf;
+    job->bias = b[BIAS].buf;
+    job->weight_sums = b[SUMS].buf;
+    job->fill = b[FILL].buf;
+    return 0;
+}
+
+/* The output's size must be what the index vectors make. */
+static int sizes_of(const Py_buffer *b, struct job *job)
+{
+    if (!job->block.rows || !job->block.columns || !job->block.channels || !job->out.rows ||
+        !job->out.columns)
+        return refuse(names[BLOCK], "empty");
+    job->height = job->out.rows;
+    job->width = job->out.columns;
+    if (job->height > job->row_count || job->width > job->column_count)
+        return refuse(names[ROWS], "fewer positions than the output has"); /* nor can sums overflow */
+    size_t down = (job->height - 1) * job->stride_down + (job->taps_down - 1) * job->dilation_down + 1;
+    if (job->row_count < down || job->column_count < columns_read(job, job->width))
+        return refuse(names[ROWS], "fewer positions than the output reads");
+    if (job->out.channels != channels_out(job))
+        return refuse(names[OUT], "another number of channels");
+    job->inside = b[INSIDE].len ? b[INSIDE].buf : NULL;
+    if (job->inside && line_of(&b[INSIDE], names[INSIDE], 'd',
+                               job->filters * job->height * job->width))
+        return -1;
+    return 0;
+}
+
+static int job_of(const Py_buffer *b, struct job *job, struct way *way)
+{
+    if (view_of(&b[BLOCK], names[BLOCK], &job->block) || view_of(&b[OUT], names[OUT], &job->out) ||
+        positions_of(&b[ROWS], names[ROWS], job->block.rows, &job->rows, &job->row_count) ||
+        positions_of(&b[COLUMNS], names[COLUMNS], job->block.columns, &job->columns,
+                     &job->column_count) ||
+        words_of(b, job, way) || bank_of(b, job) || sizes_of(b, job))
+        return -1;
+    if (way->down && (way->down <= (job->taps_down - 1) * job->dilation_down ||
+                      way->along <= (job->taps_along - 1) * job->dilation_along))
+        return refuse(names[WHOLE], "transforms smaller than the kernel");
+    if (way->down && !(fft_can_do(way->down) && fft_can_do(way->along)))
+        return refuse(names[WHOLE], "a length that transforms cannot have");
+    if (way->single && (job->inside || job->out.kind == F32 || job->out.kind == F64))
+        return refuse(names[WHOLE], "single precision serves integer outputs only");
+    return 0;
+}
+
+/* --- the functions of the module ---------------------------------------------------------------- */
+
+static PyObject *run(const struct job *job, const struct way *way)
+{
+    struct counts counts = {0};
+    int failed;
+    Py_BEGIN_ALLOW_THREADS
+    if (way->down)
+        failed = filter_spectral(job, way->down, way->along, &counts);
+    else
+        failed = way->single ? filter_float(job, &counts) : filter_double(job, &counts);
+    Py_END_ALLOW_THREADS
+    if (failed)
+        return PyErr_NoMemory();
+    return Py_BuildValue("KKKK", (unsigned long long)counts.below, (unsigned long long)counts.above,
+                         (unsigned long long)counts.nan, (unsigned long long)counts.again);
+}
+
+static PyObject *py_filter(PyObject *module, PyObject *args)
+{
+    (void)module;
+    PyObject *objects[BUFFERS];
+    Py_buffer buffers[BUFFERS];
+    int held = 0;
+    PyObject *result = NULL;
+    if (!PyArg_UnpackTuple(args, "filter", BUFFERS, BUFFERS, &objects[0], &objects[1], &objects[2],
+                           &objects[3], &objects[4], &objects[5], &objects[6], &objects[7],
+                           &objects[8], &objects[9], &objects[10], &objects[11], &objects[12],
+                           &objects[13]))
+        return NULL;
+    for (; held < BUFFERS; held++) {
+        int flags = held == OUT ? PyBUF_STRIDES | PyBUF_FORMAT | PyBUF_WRITABLE
+                                : PyBUF_STRIDES | PyBUF_FORMAT;
+        if (PyObject_GetBuffer(objects[held], &buffers[held], flags))
+            break;
+    }
+    struct job job = {0};
+    struct way way = {0};
+    if (held == BUFFERS && !job_of(buffers, &job, &way))
+        result = run(&job, &way);
+    while (held--)
+        PyBuffer_Release(&buffers[held]);
+    return result;
+}
+
+static PyObject *py_isa(PyObject *module, PyObject *args)
+{
+    (void)module, (void)args;
+    return PyUnicode_FromString(ISA);
+}
+
+/* Whether the processor has the instruction sets that this source is compiled for. */
+static PyObject *py_runs(PyObject *module, PyObject *args)
+{
+    (void)module;
+    const char *name = NULL;
+    int found = 0;
+    if (!PyArg_ParseTuple(args, "s", &name))
+        return NULL;
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_cpu_init();
+    if (!strcmp(name, "avx2"))
+        found = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    else if (!strcmp(name, "avx512"))
+        found = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+#endif
+    return PyBool_FromLong(found || !strcmp(name, ISA));
+}
+
+/* `rounds` times twelve multiply-adds that do not wait for each other; returns how many were done. */
+static PyObject *py_peak(PyObject *module, PyObject *args)
+{
+    (void)module;
+    unsigned long long rounds;
+    if (!PyArg_ParseTuple(args, "K", &rounds))
+        return NULL;
+    vec_float acc[12];
+    volatile float seed = 0.5f;
+    Py_BEGIN_ALLOW_THREADS
+    for (int n = 0; n < 12; n++)
+        acc[n] = (vec_float){0} + (float)n;
+    vec_float x = (vec_float){0} + seed, y = (vec_float){0} + 1.0f;
+    for (unsigned long long k = 0; k < rounds; k++)
+#pragma GCC unroll 12
+        for (int n = 0; n < 12; n++)
+            acc[n] = acc[n] * x + y;
+    for (int n = 0; n < 12; n++)
+        seed += acc[n][0];
+    Py_END_ALLOW_THREADS
+    return PyLong_FromUnsignedLongLong(rounds * 12 * LANES);
+}
+
+static PyMethodDef methods[] = {
+    {"filter", py_filter, METH_VARARGS, NULL},
+    {"isa", py_isa, METH_NOARGS, NULL},
+    {"runs", py_runs, METH_VARARGS, NULL},
+    {"peak", py_peak, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_size = 0, .m_methods = methods};
+
+#define INIT_(name) PyInit_##name
+#define INIT(name) INIT_(name)
+
+PyMODINIT_FUNC INIT(MODULE)(void) { return PyModuleDef_Init(&definition); }

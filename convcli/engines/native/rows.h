@@ -1,0 +1,148 @@
+/*
+ * Staging: the samples that a row of outputs reads, as REAL, in the order in which they are summed.
+ *
+ *     image row      R G B R G B R G B R G B ...           uint8, uint16, float or double
+ *     stride 1       R G B R G B R G B R G B ...           one plane, one phase
+ *     stride 2       R G B . . . R G B | . R G B . R G B   even columns, then odd ones
+ *     a layer        R R R R | G G G G | B B B B           a plane for every channel
+ *
+ * With a stride of s, output x and tap q read column x*s + q*dilation: column x + q*dilation/s of
+ * the phase q*dilation%s. Neighbours of a phase are summed side by side, so loads stay contiguous.
+ */
+#ifndef CONVCLI_ROWS_H
+#define CONVCLI_ROWS_H
+
+/* Where things lie in a staged row, counted in samples. */
+struct layout {
+    size_t phases, phase_size, plane_size, row_size;
+    size_t *plane_offset, *column_offset;
+};
+
+/* Columns that follow each other in the image; `column` is -1 where they lie outside. */
+struct run {
+    size_t position, count;
+    intptr_t column;
+};
+
+/* What is taken from every sample as it is staged: bytes become small numbers of both signs, and so do
+ * the errors of their sums. `bounds.py` counts on it. Double precision has digits enough. */
+static const float centre_float = 128.0f;
+static const double centre_double = 0.0;
+
+static size_t find_runs(const intptr_t *columns, size_t count, struct run *runs)
+{
+    size_t found = 0;
+    for (size_t n = 0; n < count; n++) {
+        struct run *last = runs + found - 1;
+        int goes_on = found && (last->column < 0 ? columns[n] < 0
+                                                 : columns[n] == last->column + (intptr_t)last->count);
+        if (goes_on)
+            last->count++;
+        else
+            runs[found++] = (struct run){n, 1, columns[n]};
+    }
+    return found;
+}
+
+#define COPY_CHANNEL(type)                                                                         \
+    for (size_t n = 0; n < run->count; n++)                                                        \
+        to[n] = (double)*(const type *)(from + (ptrdiff_t)n * view->column)
+
+/* One run of one channel of one row, as double. */
+static void copy_channel(const struct job *job, intptr_t row, const struct run *run, size_t c,
+                         double *to)
+{
+    const struct view *view = &job->block;
+    if (row < 0 || run->column < 0) {
+        for (size_t n = 0; n < run->count; n++)
+            to[n] = job->fill[c];
+        return;
+    }
+    const char *from = view->data + row * view->row + run->column * view->column +
+                       (ptrdiff_t)c * view->channel;
+    if (view->kind == U8)
+        COPY_CHANNEL(uint8_t);
+    else if (view->kind == U16)
+        COPY_CHANNEL(uint16_t);
+    else if (view->kind == F32)
+        COPY_CHANNEL(float);
+    else
+        COPY_CHANNEL(double);
+}
+#undef COPY_CHANNEL
+
+#endif
+
+#define COPY(type)                                                                                 \
+    do {                                                                                           \
+        if (view->channel == sizeof(type) && view->column == (ptrdiff_t)(channels * sizeof(type))) {\
+            const type *samples = (const type *)from;                                              \
+            for (size_t n = 0; n < run->count * channels; n++)                                     \
+                to[n] = (REAL)samples[n] - NAMED(centre);                                          \
+        } else                                                                                     \
+            for (size_t n = 0; n < run->count; n++)                                                \
+                for (size_t c = 0; c < channels; c++)                                              \
+                    to[n * channels + c] =                                                         \
+                        (REAL) * (const type *)(from + (ptrdiff_t)n * view->column +               \
+                                                (ptrdiff_t)c * view->channel) -                    \
+                        NAMED(centre);                                                             \
+    } while (0)
+
+/* One run of one row of the image, (column, channel). */
+static void NAMED(copy_run)(const struct job *job, intptr_t row, const struct run *run, REAL *to)
+{
+    const struct view *view = &job->block;
+    size_t channels = view->channels;
+    if (row < 0 || run->column < 0) {
+        for (size_t n = 0; n < run->count * channels; n++)
+            to[n] = (REAL)job->fill[n % channels] - NAMED(centre);
+        return;
+    }
+    const char *from = view->data + row * view->row + run->column * view->column;
+    switch (view->kind) {
+    case U8:
+        COPY(uint8_t);
+        break;
+    case U16:
+        COPY(uint16_t);
+        break;
+    case F32:
+        COPY(float);
+        break;
+    case F64:
+        COPY(double);
+        break;
+    }
+}
+#undef COPY
+
+/* (column, channel) to (plane, phase, column, channels of the plane). */
+static void NAMED(split)(const struct job *job, const struct layout *layout, const REAL *line,
+                         size_t count, REAL *to)
+{
+    size_t channels = job->block.channels, step = job->step;
+    for (size_t c = 0; c < job->planes; c++)
+        for (size_t phase = 0; phase < layout->phases; phase++) {
+            const REAL *from = line + phase * channels + c;
+            REAL *place = to + c * layout->plane_size + phase * layout->phase_size;
+            for (size_t n = phase; n < count; n += layout->phases) {
+                for (size_t k = 0; k < step; k++)
+                    place[k] = from[k];
+                from += layout->phases * channels;
+                place += step;
+            }
+        }
+}
+
+/* Stage one row of the image; `line` has room for `count` columns of all channels. */
+static void NAMED(stage)(const struct job *job, const struct layout *layout, intptr_t row,
+                         const struct run *runs, size_t run_count, size_t count, REAL *line,
+                         REAL *to)
+{
+    int as_it_is = job->planes == 1 && layout->phases == 1;
+    REAL *samples = as_it_is ? to : line;
+    for (size_t n = 0; n < run_count; n++)
+        NAMED(copy_run)(job, row, &runs[n], samples + runs[n].position * job->block.channels);
+    if (!as_it_is)
+        NAMED(split)(job, layout, line, count, to);
+}
