@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convcli.engines import WHY, engine
+from convcli.engines import NUMPY, WHY, bodies, cost, engine
 from convcli.engines.direct import CACHED
 from convcli.errors import InputError, UsageError
-from convcli.policy import settle
+from convcli.policy import gain, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from convcli.pixels import Target
     from convcli.source import Engine, Shape
-    from convcli.spec import Job, Stage
+    from convcli.spec import Job, Pair, Stage
     from convcli.treatment import Kind, Treatment
 
 AUTO = "auto"
@@ -31,6 +31,21 @@ ENGINES = (AUTO, *WHY)
 
 TILE, SMALLEST = 512, 64
 """Side of a tile: at 512 halo and calls weigh little; small results are cut up for the threads."""
+
+STRIP, LOWEST, WIDEST = 192, 16, 8192
+"""
+Rows of a strip, the tile of compiled engines, which read whole rows and keep few of them: at 192
+halo and calls weigh little. Wider images are cut into columns.
+"""
+
+TURNS = 4
+"""Strips that every thread should get, equally many, as long as they are not too low."""
+
+QUIET = 2.0**26
+"""Sums below this bear the noise of `fft`: 4e-15 of them is a quarter of what a tie may be off."""
+
+SCRATCH = 4 << 20
+"""Bytes that a compiled engine needs beside its window: rows of samples and sums, lists of taps."""
 
 FLOAT64 = 8
 
@@ -53,13 +68,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class StagePlan:
-    """One stage: its output (rows, columns, channels), the engine and why, the work."""
+    """
+    One stage: its output (rows, columns, channels), the engine, its body and why, the work.
+
+    `seconds` is what one thread is predicted to need, the ground of the choice.
+    """
 
     name: str
     shape: Shape
     engine: str
+    body: str
     reason: str
     multiplies: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +90,14 @@ class Plan:
     treatment: Treatment
     shape: Shape
     stages: tuple[StagePlan, ...]
-    tile: int
+    tile: Pair
     workers: int
     memory: int
 
     @property
     def engines(self) -> tuple[Engine, ...]:
         """The function of each stage."""
-        return tuple(engine(stage.engine) for stage in self.stages)
+        return tuple(engine(stage.engine, stage.body) for stage in self.stages)
 
     @property
     def multiplies(self) -> int:
@@ -95,18 +116,38 @@ def make_plan(job: Job, kind: Kind, shape: Shape, target: Target, limits: Limits
     stages = tuple(_stages(treatment, shape, limits.engine))
     rows, columns, _ = stages[-1].shape
     out = (rows, columns, treatment.channels)
-    tile, workers = _tiling(rows, columns, _threads(limits))
+    tile, workers = _tiling(treatment, stages, _threads(limits))
     memory = _memory(treatment, stages, shape, tile) * workers + _held(treatment, shape, out)
     _check_memory(memory, limits, shape)
     return Plan(treatment, out, stages, tile, workers, memory)
 
 
-def _tiling(rows: int, columns: int, threads: int) -> tuple[int, int]:
-    """Side of a tile, halved until every thread has work, and how many threads find any."""
+def _tiling(treatment: Treatment, stages: Sequence[StagePlan], threads: int) -> tuple[Pair, int]:
+    """Rows and columns of a tile, cut until all threads have work; how many threads find any."""
+    rows, columns, _ = stages[-1].shape
+    if any(stage.body == NUMPY for stage in stages):
+        tile = _square(rows, columns, threads)
+    else:
+        tile = _strip(treatment.stages[-1], stages[-1], threads)
+    return tile, min(threads, _tiles(rows, columns, tile))
+
+
+def _strip(stage: Stage, planned: StagePlan, threads: int) -> Pair:
+    """Whole rows; as many as a transform gives, or as every thread should get several times."""
+    rows, columns, _ = planned.shape
+    across = -(-columns // -(-columns // WIDEST))
+    if planned.engine == "fft":
+        return cost.kept(stage, (rows, across)), across
+    turns = -(-rows // (STRIP * threads))
+    least = min(TURNS, rows // (LOWEST * threads))
+    return max(LOWEST, -(-rows // (max(turns, least, 1) * threads))), across
+
+
+def _square(rows: int, columns: int, threads: int) -> Pair:
     side = TILE
-    while side > SMALLEST and _tiles(rows, columns, side) < threads:
+    while side > SMALLEST and _tiles(rows, columns, (side, side)) < threads:
         side //= 2
-    return side, min(threads, _tiles(rows, columns, side))
+    return side, side
 
 
 def _threads(limits: Limits) -> int:
@@ -115,36 +156,63 @@ def _threads(limits: Limits) -> int:
     return limits.jobs or cores()
 
 
-def _tiles(rows: int, columns: int, side: int) -> int:
-    return -(-rows // side) * -(-columns // side)
+def _tiles(rows: int, columns: int, tile: Pair) -> int:
+    return -(-rows // tile[0]) * -(-columns // tile[1])
 
 
 def _stages(treatment: Treatment, shape: Shape, wish: str) -> Iterator[StagePlan]:
     rows, columns, _ = shape
-    colours = treatment.colours
+    colours, dtype = treatment.colours, _summed(treatment)
     for stage in treatment.stages:
         rows, columns, colours = stage.shape((rows, columns, colours))
-        name, reason = _choice(stage, wish)
-        channels = colours * (stage.bank.shape[0] if stage.combine else 1)
-        multiplies = rows * columns * channels * _taps(stage)
-        yield StagePlan(stage.name, (rows, columns, colours), name, reason, multiplies)
+        out = (rows, columns, colours)
+        name = _choice(stage, out, wish, dtype, noise=_bears_noise(treatment))
+        body = NUMPY if name == "fft" and cost.beyond_native(stage) else bodies()[0]
+        yield StagePlan(
+            name=stage.name,
+            shape=out,
+            engine=name,
+            body=body,
+            reason="asked for: " * (wish != AUTO) + cost.reason(stage, name),
+            multiplies=_multiplies(stage, out, name),
+            seconds=cost.seconds(stage, out, name, body, dtype),
+        )
+        dtype = "float64"  # what a stage hands to the next
 
 
-def _taps(stage: Stage) -> int:
-    """Taps per output sample of one filter, zeros left out; the mean where filters differ."""
-    filters: int = stage.bank.shape[0]
-    return -(-int(np.count_nonzero(stage.bank)) // filters)
+def _summed(treatment: Treatment) -> str:
+    """The type of the samples that the first stage reads."""
+    meant = treatment.repacks or treatment.weights is not None
+    return "float64" if meant else treatment.kind.dtype
 
 
-def _choice(stage: Stage, wish: str) -> tuple[str, str]:
-    """The engine and the reason in words."""
+def _bears_noise(treatment: Treatment) -> bool:
+    """Whether the noise of `fft` stays far below what the law of rounding calls a tie."""
+    largest = max(abs(treatment.scale.low), treatment.scale.high)
+    finish = treatment.finish
+    return not finish.scale.whole or gain(treatment.stages) * largest * finish.unit < QUIET
+
+
+def _multiplies(stage: Stage, shape: Shape, name: str) -> int:
+    rows, columns, channels = shape
+    filters = len(stage.bank) if stage.combine else 1
+    each = cost.factored(stage) if name == "separable" else cost.taps(stage)
+    return rows * columns * channels * filters * each
+
+
+def _choice(stage: Stage, shape: Shape, wish: str, dtype: str, *, noise: bool) -> str:
+    """The engine asked for, or the fastest. UsageError for one that has nothing to offer."""
     if wish not in ENGINES:
         raise UsageError(f"--engine {wish}: no such engine.", f"Known: {', '.join(ENGINES)}")
-    rows, columns = stage.taps
-    zeros = rows * columns - _taps(stage)
-    skipped = f", {zeros} zeros skipped" * (zeros > 0)
-    asked = "asked for: " * (wish != AUTO)
-    return "direct", f"{asked}{rows}x{columns}, {_taps(stage)} taps a sample{skipped}"
+    able = cost.able(stage, noise=noise)
+    if wish == AUTO:
+        return min(able, key=lambda name: cost.seconds(stage, shape, name, bodies()[0], dtype))
+    if wish not in able:
+        raise UsageError(
+            f"--engine {wish} cannot serve '{stage.name}': {cost.refusal(stage, wish)}.",
+            f"Say --engine auto, or one of: {', '.join(able)}.",
+        )
+    return wish
 
 
 def cores() -> int:
@@ -159,14 +227,15 @@ def _held(treatment: Treatment, shape: Shape, out: Shape) -> int:
     return 2 * (_bytes(shape, treatment.kind.dtype) + _bytes(out, treatment.finish.scale.dtype))
 
 
-def _memory(treatment: Treatment, stages: Sequence[StagePlan], shape: Shape, tile: int) -> int:
+def _memory(treatment: Treatment, stages: Sequence[StagePlan], shape: Shape, tile: Pair) -> int:
     """What one thread needs: values of every stage's window, strips of sums, maps at both ends."""
     channels = shape[2] + MAPS * (treatment.repacks or treatment.weights is not None)
-    sides, scratch = [tile, tile], 0
+    sides, scratch = [*tile], 0
     for stage, planned in zip(treatment.stages[::-1], stages[::-1], strict=True):
         sides = [min(side, most) for side, most in zip(sides, planned.shape, strict=False)]
         scratch += 2 * sides[0] * sides[1] * channels * FLOAT64
-        scratch += (len(stage.bank) + 2) * CACHED * FLOAT64
+        strips = (len(stage.bank) + 2) * CACHED * FLOAT64
+        scratch += strips if planned.body == NUMPY else SCRATCH
         sides = [(n - 1) * stage.stride[axis] + stage.reach(axis) for axis, n in enumerate(sides)]
     window = min(sides[0], shape[0]) * min(sides[1], shape[1])
     return scratch + (window * channels * FLOAT64 if channels > shape[2] else 0)

@@ -218,6 +218,6 @@ def test_a_plan_as_data(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["plan", "ramp.png", "impulse.png", "-k", "box", "--json"]) == 0
     ramp, impulse = json.loads(capsys.readouterr().out)
     assert ramp["out_shape"] == [6, 10, 1]
-    assert ramp["multiplies"] == 6 * 10 * 9
+    assert ramp["multiplies"] == 6 * 10 * (3 + 3)
     assert impulse["input"] == "impulse.png"
     assert ramp["stages"][0]["engine"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from convcli import engines
 from convcli.errors import InputError, UsageError
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
@@ -14,12 +16,40 @@ CROSS = Recipe("cross", (Kernel(((0, 1, 0), (1, -4, 1), (0, 1, 0))),))
 KIND = Kind("uint8", "rgb", 3)
 
 
-def plan(rows: int, columns: int, *recipes: Recipe, **limits: object) -> Plan:
+def plan(rows: int, columns: int, *recipes: Recipe, kind: Kind = KIND, **limits: object) -> Plan:
     job = make_job(recipes or [CROSS], Wishes())
-    shape = (rows, columns, 3)
-    return make_plan(job, KIND, shape, "picture", Limits(**limits))  # type: ignore[arg-type]  # a table of limits
+    shape = (rows, columns, kind.channels)
+    return make_plan(job, kind, shape, "picture", Limits(**limits))  # type: ignore[arg-type]  # a table of limits
 
 
+def matrix(weights: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> Recipe:
+    return Recipe("given", (Kernel(tuple(tuple(row) for row in weights.tolist())),))
+
+
+def dense(size: int) -> Recipe:
+    return matrix(np.random.default_rng(size).uniform(-1, 1, (size, size)) / size**2)
+
+
+def gaussian(size: int) -> Recipe:
+    row = np.exp(-0.5 * (np.arange(size) - size // 2) ** 2 / (size / 6) ** 2)
+    return matrix(np.outer(row, row) / row.sum() ** 2)
+
+
+@pytest.fixture
+def numpy_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(engines.FORCED, engines.NUMPY)
+
+
+@pytest.fixture
+def compiled() -> None:
+    if engines.bodies()[0] == engines.NUMPY:
+        pytest.skip("no core was compiled")
+
+
+# --- tiles --------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("numpy_only")
 @pytest.mark.parametrize(
     ("rows", "columns", "jobs", "tile", "workers"),
     [
@@ -36,7 +66,36 @@ def test_small_results_are_cut_up_until_every_thread_has_work(
     rows: int, columns: int, jobs: int, tile: int, workers: int
 ) -> None:
     made = plan(rows, columns, jobs=jobs)
+    assert (made.tile, made.workers) == ((tile, tile), workers)
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize(
+    ("rows", "columns", "jobs", "tile", "workers"),
+    [
+        (3000, 4000, 2, (188, 4000), 2),
+        (600, 4000, 2, (75, 4000), 2),
+        (3000, 4000, 64, (24, 4000), 64),
+        (20, 20, 8, (16, 20), 2),
+        (10, 20, 8, (16, 20), 1),
+        (3000, 20000, 2, (188, 6667), 2),
+    ],
+)
+def test_compiled_engines_get_strips_of_whole_rows(
+    rows: int, columns: int, jobs: int, tile: tuple[int, int], workers: int
+) -> None:
+    made = plan(rows, columns, jobs=jobs)
     assert (made.tile, made.workers) == (tile, workers)
+
+
+@pytest.mark.usefixtures("compiled")
+def test_strips_of_transforms_are_what_a_row_of_transforms_gives() -> None:
+    made = plan(3000, 4000, dense(63), jobs=2)
+    assert made.stages[0].engine == "fft"
+    assert made.tile[0] + 62 in {96, 128, 192, 256, 384, 512, 768}
+
+
+# --- engines ------------------------------------------------------------------------------------
 
 
 def test_the_reason_is_in_words() -> None:
@@ -44,6 +103,65 @@ def test_the_reason_is_in_words() -> None:
     assert (stage.engine, stage.reason) == ("direct", "3x3, 5 taps a sample, 4 zeros skipped")
     (stage,) = plan(100, 100, engine="direct").stages
     assert stage.reason == "asked for: 3x3, 5 taps a sample, 4 zeros skipped"
+    (stage,) = plan(1000, 1000, gaussian(31)).stages
+    assert (stage.engine, stage.reason) == (
+        "separable",
+        "rank 1: 62 instead of 961 multiplies",
+    )
+    (stage,) = plan(1000, 1000, dense(63)).stages
+    assert stage.reason == "63x63: spectra cost less than 3969 taps a sample"
+
+
+@pytest.mark.parametrize("size", [3, 5, 7, 9])
+def test_small_kernels_without_factors_are_direct(size: int) -> None:
+    assert plan(2000, 3000, dense(size)).stages[0].engine == "direct"
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize(("recipe", "engine"), [(dense(63), "fft"), (gaussian(31), "separable")])
+def test_large_kernels_take_the_shorter_way(recipe: Recipe, engine: str, dtype: str) -> None:
+    made = plan(2000, 3000, recipe, kind=Kind(dtype, "rgb", 3))
+    assert made.stages[0].engine == engine
+
+
+def test_the_prediction_never_rises_by_having_a_choice() -> None:
+    for size in (3, 9, 21, 63):
+        for recipe in (dense(size), gaussian(size)):
+            chosen = plan(500, 700, recipe).stages[0]
+            for name in engines.WHY:
+                try:
+                    forced = plan(500, 700, recipe, engine=name).stages[0]
+                except UsageError:
+                    continue
+                assert forced.engine == name
+                assert chosen.seconds <= forced.seconds
+
+
+def test_an_engine_that_does_not_serve_is_refused_with_the_reason() -> None:
+    with pytest.raises(
+        UsageError, match=r"its rank is 9, and factors would take \d+ mult"
+    ) as caught:
+        plan(100, 100, dense(9), engine="separable")
+    assert caught.value.hint == "Say --engine auto, or one of: direct, fft."
+
+
+def test_no_spectra_where_their_noise_could_be_seen() -> None:
+    loud = matrix(np.random.default_rng(1).uniform(-1, 1, (63, 63)) * 1e3)
+    assert plan(2000, 3000, loud).stages[0].engine == "direct"
+    with pytest.raises(UsageError, match="noise of transforms"):
+        plan(2000, 3000, loud, engine="fft")
+    quiet = plan(2000, 3000, loud, kind=Kind("float32", "rgb", 3))
+    assert quiet.stages[0].engine == "fft"
+
+
+def test_a_threshold_is_given_exact_sums_only() -> None:
+    smooth = Recipe("smooth", gaussian(31).kernels, activation="threshold")
+    assert plan(2000, 3000, smooth).stages[0].engine == "direct"
+    for name in ("separable", "fft"):
+        with pytest.raises(UsageError, match="a threshold follows"):
+            plan(2000, 3000, smooth, engine=name)
+    ones = Recipe("ones", matrix(np.ones((15, 15))).kernels, activation="threshold")
+    assert plan(2000, 3000, ones).stages[0].engine == "separable"
 
 
 def test_an_unknown_engine_is_refused() -> None:
@@ -51,10 +169,24 @@ def test_an_unknown_engine_is_refused() -> None:
         plan(10, 10, engine="warp")
 
 
+def test_the_body_is_the_fastest_there_is() -> None:
+    assert plan(10, 10).stages[0].body == engines.bodies()[0]
+
+
+@pytest.mark.usefixtures("compiled")
+def test_kernels_beyond_the_longest_transform_are_left_to_scipy() -> None:
+    wide = matrix(np.random.default_rng(1).uniform(-1, 1, (1, 2100)) / 2100)
+    assert plan(100, 3000, wide, engine="fft").stages[0].body == engines.NUMPY
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
 def test_memory_grows_with_the_image_and_with_the_threads() -> None:
-    small, large = plan(1000, 1000, jobs=1).memory, plan(4000, 4000, jobs=1).memory
-    assert large - small == 4 * 3 * (4000 * 4000 - 1000 * 1000)
-    assert plan(4000, 4000, jobs=2).memory > large
+    # Both heights are cut into tiles of equal height, whatever the body.
+    small, large = plan(1536, 4000, jobs=1).memory, plan(3072, 4000, jobs=1).memory
+    assert large - small == 4 * 3 * (3072 * 4000 - 1536 * 4000)
+    assert plan(3072, 4000, jobs=2).memory > large
 
 
 def test_memory_that_is_not_allowed_is_refused_with_the_cure() -> None:

@@ -51,7 +51,7 @@ def test_neither_tiles_nor_threads_change_a_byte(padding: str, layout: Any, stri
     kind = Kind("uint8", layout, array.shape[2])
     plan = make_plan(job, kind, (61, 47, array.shape[2]), "picture", Limits(jobs=1))
     whole, clipped = filtered(array, plan)
-    for tile, workers in ((1000, 2), (16, 1), (16, 4), (7, 3)):
+    for tile, workers in (((1000, 1000), 2), ((16, 16), 1), ((16, 64), 4), ((7, 5), 3)):
         parts, cut = filtered(array, replace(plan, tile=tile, workers=workers))
         assert (parts == whole).all()
         assert cut == clipped
@@ -61,7 +61,7 @@ def test_stretch_spans_the_whole_image_not_the_tile() -> None:
     array = np.arange(40, dtype=np.uint8).reshape(1, 40, 1)
     job = make_job([Recipe("same", (Kernel(((1.0,),)),))], Wishes(pixels=Pixels(range="stretch")))
     plan = make_plan(job, Kind("uint8", "grey", 1), array.shape, "picture", Limits(jobs=1))
-    out, _ = filtered(array, replace(plan, tile=8))
+    out, _ = filtered(array, replace(plan, tile=(8, 8)))
     assert out.ravel().tolist() == [int(v * 255 / 39 + 0.5 + 2**-20) for v in range(40)]
 
 
@@ -187,7 +187,7 @@ def test_many_filters_are_combined_in_one_order_whatever_the_tile() -> None:
         plan = make_plan(job, Kind("float64", "numbers", 1), (9, 9, 1), "numbers", Limits(jobs=1))
         whole, _ = filtered(array, plan)
         for tile in (1, 2, 4):
-            assert (filtered(array, replace(plan, tile=tile))[0] == whole).all()
+            assert (filtered(array, replace(plan, tile=(tile, tile)))[0] == whole).all()
 
 
 def test_range_error_tells_the_share_of_the_whole_image() -> None:
@@ -195,7 +195,7 @@ def test_range_error_tells_the_share_of_the_whole_image() -> None:
     array[:16] = 200
     job = make_job([Recipe("x2", (Kernel(((2.0,),)),))], Wishes(pixels=Pixels(range="error")))
     plan = make_plan(job, Kind("uint8", "grey", 1), array.shape, "picture", Limits(jobs=1))
-    for tile in (8, 64):
+    for tile in ((8, 8), (64, 64)):
         with pytest.raises(OutputError, match=r"^25 % of the samples"):
             filtered(array, replace(plan, tile=tile))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from typing import Any
 
 import click
@@ -70,9 +70,13 @@ def gathered() -> dict[str, Any]:
 
 
 def native() -> str:
-    """Whether the compiled core is there."""
-    found = find_spec("convcli.engines._native")
-    return "yes" if found else "not built in this release: NumPy body"
+    """The compiled cores that run here, and the one that is used."""
+    first, *others = engines.bodies()
+    if first == engines.NUMPY:
+        forced = f"not used: {engines.FORCED} is set" if os.environ.get(engines.FORCED) else ""
+        return forced or "not built: the NumPy bodies are used"
+    rest = [name for name in others if name != engines.NUMPY]
+    return f"{first}; also {', '.join(rest)}" if rest else first
 
 
 def _version(package: str) -> str:

@@ -84,8 +84,10 @@ def as_data(source: str, header: Header, plan: Plan) -> dict[str, Any]:
                 "name": stage.name,
                 "shape": list(stage.shape),
                 "engine": stage.engine,
+                "body": stage.body,
                 "reason": stage.reason,
                 "multiplies": stage.multiplies,
+                "predicted_seconds": stage.seconds,
             }
             for stage in plan.stages
         ],
@@ -93,7 +95,7 @@ def as_data(source: str, header: Header, plan: Plan) -> dict[str, Any]:
         "range": treatment.finish.range,
         "alpha": treatment.alpha,
         "light": "linear" if treatment.linear else "encoded",
-        "tile": plan.tile,
+        "tile": list(plan.tile),
         "workers": plan.workers,
         "memory_bytes": plan.memory,
         "notes": list(treatment.notes),

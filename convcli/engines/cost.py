@@ -1,0 +1,165 @@
+"""
+What a stage costs with each engine, predicted from its taps and the size of its output.
+
+    direct      samples * (once + tap * taps)
+    separable   samples * (once + pass * multiplies of the factors)
+    fft         samples * (once + transform * time of the tiles / area they give)
+
+The figures are nanoseconds of one thread, for 8-bit samples (summed in single precision) and for
+all others. Only their ratios matter, and only near the sizes where two engines are equally fast;
+`python benchmarks/engines.py --only dense,gaussian` shows where that is, `convcli bench` likewise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from math import ceil, inf, log2
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convcli.engines import NUMPY, WHY
+from convcli.engines.rank import factors, multiplies, whole
+
+if TYPE_CHECKING:
+    from convcli.spec import Stage
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Nanoseconds of a sample: once, of a tap, of a tap of a factor; transforms by `transforms`."""
+
+    once: float
+    tap: float
+    factor: float
+    transform: float
+
+
+# AMD EPYC (Zen 3), 3.2 GHz, AVX2 and fused multiply-add, GCC 12, NumPy 2.4, SciPy 1.17.
+COSTS = {
+    ("native", "single"): Cost(once=0.7, tap=0.024, factor=0.033, transform=1.3),
+    ("native", "double"): Cost(once=1.2, tap=0.048, factor=0.066, transform=1.3),
+    ("numpy", "single"): Cost(once=12.0, tap=1.2, factor=1.2, transform=6.0),
+    ("numpy", "double"): Cost(once=12.0, tap=1.2, factor=1.2, transform=6.0),
+}
+
+LENGTHS = tuple(sorted([*(16 << n for n in range(8)), *(48 << n for n in range(6))]))
+"""Sides that the compiled transform can do: 2**k and 3 * 2**k, 16 to 2048."""
+
+
+@lru_cache(maxsize=256)
+def taps(stage: Stage) -> int:
+    """Taps that are not 0, of one filter; the mean where filters differ."""
+    return ceil(int(np.count_nonzero(stage.bank)) / len(stage.bank))
+
+
+@lru_cache(maxsize=256)
+def factored(stage: Stage) -> int:
+    """Multiplications of the factors for one sample of one filter; the mean where they differ."""
+    return ceil(multiplies(stage) / len(stage.bank))
+
+
+@lru_cache(maxsize=256)
+def rank(stage: Stage) -> int:
+    """The most outer products that any matrix of the bank is a sum of."""
+    return max(len(pairs) for planes in factors(stage) for pairs in planes)
+
+
+def seconds(stage: Stage, shape: Shape, name: str, body: str, dtype: str) -> float:
+    """What one thread would take for an output of (rows, columns, channels)."""
+    kind = "numpy" if body == NUMPY else "native"
+    cost = COSTS[kind, "single" if dtype == "uint8" else "double"]
+    rows, columns, channels = shape
+    samples = rows * columns * channels * (len(stage.bank) if stage.combine else 1)
+    each = {
+        "direct": lambda: cost.tap * taps(stage),
+        "separable": lambda: cost.factor * factored(stage),
+        "fft": lambda: cost.transform * _spectral(stage, (rows, columns)),
+    }[name]()
+    return float(samples * (cost.once + each) * 1e-9)
+
+
+def _spectral(stage: Stage, size: tuple[int, int]) -> float:
+    """Nanoseconds of transforms for an output sample; images go there once for all filters."""
+    filters, in_channels = stage.bank.shape[:2]
+    share = 0.5 + 0.5 * in_channels / filters + 0.1 * (in_channels - 1)
+    return float(transforms(stage, size, tile(stage, size)) / (size[0] * size[1]) * share)
+
+
+def beyond_native(stage: Stage) -> bool:
+    """Whether the kernel spans more than the compiled transform can do."""
+    return max(stage.reach(0), stage.reach(1)) > LENGTHS[-1]
+
+
+@lru_cache(maxsize=256)
+def tile(stage: Stage, size: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of the transforms that filter an output of that size soonest."""
+    ways = ((transforms(stage, size, (n, m)), (n, m)) for n, m in product(LENGTHS, LENGTHS))
+    return min(ways)[1]
+
+
+def kept(stage: Stage, size: tuple[int, int]) -> int:
+    """Rows that one row of transforms gives."""
+    rows, _ = tile(stage, size)
+    return min(size[0], (rows - stage.reach(0)) // stage.stride[0] + 1)
+
+
+def transforms(stage: Stage, size: tuple[int, int], sides: tuple[int, int]) -> float:
+    """Nanoseconds of one channel there and back, in tiles of `sides`; infinite if too small."""
+    tiles = 1
+    for axis in (0, 1):
+        room = sides[axis] - stage.reach(axis)
+        if room < 0:
+            return inf
+        tiles *= ceil(size[axis] / (room // stage.stride[axis] + 1))
+    area = sides[0] * sides[1]
+    # Two tiles share a transform. A sample costs as much as there are passes over a tile in the
+    # second-level cache, more beyond it, and its loading.
+    level = log2(area)
+    each = 2.65 + 0.19 * min(level - 12, 4) + 1.2 * max(level - 16, 0)
+    return (tiles + tiles % 2) * area * each
+
+
+def able(stage: Stage, *, noise: bool) -> list[str]:
+    """
+    The engines that serve a stage: `separable` if its factors are fewer than its taps.
+
+    `noise`: the result bears that of `fft`, some 1e-15 of the largest sum on every sample. Where a
+    threshold follows, only sums that are exact at 0 serve.
+    """
+    sharp = stage.activation == "threshold"
+    serves = {
+        "direct": True,
+        "separable": factored(stage) < taps(stage) and (whole(stage) or not sharp),
+        "fft": noise and not sharp,
+    }
+    return [name for name in WHY if serves[name]]
+
+
+def reason(stage: Stage, name: str) -> str:
+    """Why that engine, in words."""
+    rows, columns = stage.taps
+    zeros = rows * columns * stage.bank.shape[1] - taps(stage)
+    words = {
+        "direct": f"{rows}x{columns}, {taps(stage)} taps a sample"
+        + f", {zeros} zeros skipped" * (zeros > 0),
+        "separable": f"rank {rank(stage)}: {factored(stage)} instead of {taps(stage)} multiplies",
+        "fft": f"{rows}x{columns}: spectra cost less than {taps(stage)} taps a sample",
+    }
+    return str(words[name])
+
+
+def refusal(stage: Stage, name: str) -> str:
+    """Why an engine that is asked for does not serve."""
+    if name == "separable" and factored(stage) >= taps(stage):
+        return (
+            f"its rank is {rank(stage)}, and factors would take {factored(stage)} multiplies a"
+            f" sample, its taps take {taps(stage)}"
+        )
+    if stage.activation == "threshold":
+        return "a threshold follows, and would show the noise of its sums around 0"
+    return "sums are so large that the noise of transforms could be seen"
