@@ -7,6 +7,7 @@ The exception tree, and the exit code that each branch ends the command with.
     +-- InputError            4   an image that cannot be read, or must not be
     +-- OutputError           5   a file that cannot be written, or must not be
     +-- MissingExtra          6   an optional part that is not installed
+    +-- ResultError           1   a result that is not what `--verify` computes: a bug in convcli
 
 Five more codes belong to no exception of the tree:
 
@@ -79,3 +80,9 @@ class MissingExtra(ConvError):
     """An optional part of convcli that is not installed."""
 
     exit_code = 6
+
+
+class ResultError(ConvError):
+    """A result that is not what `--verify` computes: a bug in convcli."""
+
+    exit_code = 1

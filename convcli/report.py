@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "convcli.report/1"
 
-PHASES = ("read", "decode", "plan", "filter", "encode", "write")
+PHASES = ("read", "decode", "plan", "filter", "verify", "encode", "write")
 
 
 class Clock:
@@ -79,10 +79,15 @@ class Item:
     alpha: str = ""
     light: str = ""
     engine: str = ""
+    body: str = ""
     reason: str = ""
     workers: int = 0
     clipped_below: float = 0.0
     clipped_above: float = 0.0
+    verified: int = 0
+    verified_window: str = ""
+    verify_seed: int | None = None
+    largest_difference: float | None = None
     bytes_in: int = 0
     bytes_out: int = 0
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
@@ -145,16 +150,22 @@ COLUMNS: tuple[Column, ...] = (
     _plain("alpha", "alpha", "what was done to alpha: none, premultiply, keep, straight ..."),
     _plain("light", "light", "encoded (stored samples) or linear"),
     _plain("engine", "engine", "engine of each stage, joined by +"),
+    _plain("body", "body", "what ran it: a compiled core (avx512, avx2, baseline) or numpy"),
     _plain("reason", "reason", "why that engine"),
     _plain("workers", "workers", "threads that filtered"),
     _plain("clipped_below", "cut below", "share of colour samples below the least, cut", "share"),
     _plain("clipped_above", "cut above", "share of colour samples above the most, cut", "share"),
+    _plain("verified", "verified", "pixels that --verify computed once more, naively", "px"),
+    _plain("verified_window", "window", "their first row and column, and how many of each"),
+    _plain("verify_seed", "seed", "what chose them; --verify-seed chooses them again"),
+    _plain("largest_difference", "difference", "the largest found, in levels or units of floats"),
     _plain("bytes_in", "bytes in", "size of the input file", "B"),
     _plain("bytes_out", "bytes out", "size of the output file", "B"),
     _phase("read", "reading the file"),
     _phase("decode", "decoding to samples"),
     _phase("plan", "reading the header and deciding"),
     _phase("filter", "filtering, rounding included"),
+    _phase("verify", "computing a window once more, naively"),
     _phase("encode", "encoding"),
     _phase("write", "writing the file"),
     _plain("wall", "wall", "the whole image, start to end", "s"),

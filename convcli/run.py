@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from convcli.source import Source, Window
     from convcli.spec import Job
+    from convcli.verify import Part as Checked
 
     Part = TypeVar("Part")
     Done = TypeVar("Done")
@@ -41,10 +42,16 @@ STANDARD = {"-": "standard input"}
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """How the output is written: JPEG, WebP and AVIF quality 1..100, and over what."""
+    """
+    How the output is written: JPEG, WebP and AVIF quality 1..100, and over what.
+
+    With `verify` not before a window of it was computed once more; `seed` None leaves it to chance.
+    """
 
     quality: int = 95
     overwrite: bool = False
+    verify: bool = False
+    seed: int | None = None
 
 
 def process(source: str, target: str, job: Job, limits: Limits, writing: Writing) -> Item:
@@ -61,10 +68,13 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
         header = io.probe(data, name)
         form = io.output_format(target, fallback=header.format)
         plan = _plan(job, header, form, limits, name)
+        part = _part(plan, header, writing, name)
     with clock.phase("decode"):
         image = io.decode(data, name, max_pixels=limits.max_pixels)
     with clock.phase("filter"), _about(name):
         samples, clipped = filtered(image.samples, plan)
+    with clock.phase("verify"), _about(name):
+        verified = _verified(part, image.samples, plan, samples, clipped)
     result = _result(image, samples, plan)
     with clock.phase("encode"):
         payload = io.encode(
@@ -88,6 +98,7 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
         wall=clock.wall,
         memory_peak=memory_peak(),
         notes=notes,
+        **verified,
     )
 
 
@@ -108,6 +119,39 @@ def _about(name: str) -> Iterator[None]:
         if name not in error.message:
             raise type(error)(f"{name}: {error.message}", error.hint) from error
         raise
+
+
+def _part(plan: Plan, header: io.Header, writing: Writing, name: str) -> Checked | None:
+    """The window that is computed once more, if that is wanted."""
+    if not writing.verify:
+        return None
+    from convcli.verify import part
+
+    shape = (header.height, header.width, header.channels)
+    with _about(name):
+        return part(plan.treatment, shape, writing.seed)
+
+
+def _verified(
+    part: Checked | None,
+    array: NDArray[Any],
+    plan: Plan,
+    samples: NDArray[Any],
+    clipped: Clipped,
+) -> dict[str, Any]:
+    """What the report says of that window. ResultError if it is wrong."""
+    if part is None:
+        return {}
+    from convcli.verify import Result, compare
+
+    result = Result(array, plan.treatment.over(array), clipped.span, samples)
+    rows, columns = part.size
+    return {
+        "largest_difference": compare(part, result),
+        "verified": rows * columns,
+        "verified_window": f"{part.window.top},{part.window.left},{rows},{columns}",
+        "verify_seed": part.seed,
+    }
 
 
 def _called(name: str) -> str:
@@ -134,9 +178,7 @@ def filtered(array: NDArray[Any], plan: Plan) -> tuple[NDArray[Any], Clipped]:
 
     Tiles are filtered by `plan.workers` threads; neither tiles nor threads change a byte.
     """
-    treatment = plan.treatment
-    if treatment.divides and not array[..., -1].all():
-        treatment = replace(treatment, hidden=True)
+    treatment = plan.treatment.over(array)
     chain = treatment.chain(Samples(array), plan.engines)
     tiles = list(windows(chain.shape, plan.tile))
     span = (0.0, 0.0)
@@ -149,9 +191,9 @@ def filtered(array: NDArray[Any], plan: Plan) -> tuple[NDArray[Any], Clipped]:
     def finish(tile: Window) -> Clipped:
         place = out[tile.top : tile.bottom, tile.left : tile.right]
         with np.errstate(over="ignore", invalid="ignore"):  # float samples may hold anything
-            return treatment.finish(chain.read(tile), span, place)
+            return treatment.finished(chain, tile, span, place)
 
-    clipped = Clipped()
+    clipped = Clipped(span=span)
     for cut in _each(finish, tiles, plan.workers):
         clipped.add(cut)
     treatment.finish.check(clipped)
@@ -227,6 +269,7 @@ def _item(source: str, target: str, job: Job, plan: Plan, header: io.Header) -> 
         alpha=treatment.alpha,
         light="linear" if treatment.linear else "encoded",
         engine="+".join(stage.engine for stage in plan.stages),
+        body="+".join(stage.body for stage in plan.stages),
         reason=" + ".join(stage.reason for stage in plan.stages),
         workers=plan.workers,
         bytes_in=header.bytes,

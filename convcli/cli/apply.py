@@ -16,6 +16,7 @@ from convcli.cli.options import Session, common, filtering, image_files, limitin
 from convcli.cli.said import (
     Allowed,
     Said,
+    Written,
     kernel_files,
     limits,
     recipes,
@@ -45,11 +46,9 @@ Examples:
 """
 
 
-class Request(Said, Allowed):
+class Request(Said, Allowed, Written):
     """Every option of the command but where images come from and go to."""
 
-    quality: int
-    overwrite: bool
     report: str | None
     quiet: bool
 
@@ -81,6 +80,20 @@ class Request(Said, Allowed):
     help=f"Write what happened to a file of {', '.join('.' + form for form in FORMS)}; - prints"
     " JSON.",
 )
+@option(
+    "Output",
+    "--verify",
+    is_flag=True,
+    help="Compute a random window once more with plain loops before anything is written; a"
+    " difference is an error.",
+)
+@option(
+    "Output",
+    "--verify-seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Verify, but the window that was verified with this seed.",
+)
 @limiting
 @option("Running", "-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @common
@@ -103,7 +116,7 @@ def command(ctx: click.Context, images: tuple[str, ...], out: str, **said: Unpac
     found = batch.pairs(images, out, overwrite=over)
     target, form = _report_target(said["report"], found, overwrite=over)
     batch.check_spared(kernel_files(said["filters"], chosen), [target, *(to for _, to in found)])
-    how = writing(said["quality"], overwrite=over)
+    how = writing(said)
     speak = _voice(many=len(found) > 1, quiet=said["quiet"])
     record = Report(("convcli", *session.args), __version__)
     with Journal(record, target, form, overwrite=over) as book:

@@ -49,6 +49,15 @@ class Allowed(TypedDict):
     max_pixels: int | None
 
 
+class Written(TypedDict):
+    """The options of how the output is written."""
+
+    quality: int
+    overwrite: bool
+    verify: bool
+    verify_seed: int | None
+
+
 def recipes(filters: Sequence[tuple[str, str]], folders: Sequence[Path]) -> list[Recipe]:
     """The kernels of `-k` and `-m`, in the order they were given."""
     from convcli.kernels.kernel import Recipe
@@ -135,8 +144,9 @@ def limits(said: Allowed) -> Limits:
     return Limits(said["engine"], said["jobs"], said["memory"], said["max_pixels"])
 
 
-def writing(quality: int, *, overwrite: bool) -> Writing:
-    """How the output is written."""
+def writing(said: Written) -> Writing:
+    """How the output is written. A seed for the window to verify asks for that, too."""
     from convcli.run import Writing
 
-    return Writing(quality, overwrite)
+    seed = said["verify_seed"]
+    return Writing(said["quality"], said["overwrite"], said["verify"] or seed is not None, seed)
