@@ -9,18 +9,20 @@ people's words: what does not print is escaped in every line.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from convcli.report import PHASES
 from convcli.wording import legible, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from convcli.bench import Block, Cell, Row
     from convcli.io import Header
     from convcli.kernels.kernel import Matrix
     from convcli.plan import Plan
@@ -86,9 +88,14 @@ def item_report(item: Item, stream: TextIO) -> None:
 
 
 def _headlines(item: Item) -> Iterator[str]:
-    spent = ", ".join(f"{phase} {_time(item.seconds[phase])}" for phase in PHASES)
+    spent = ", ".join(f"{phase} {_time(item.seconds[phase])}" for phase in _spent(item))
     yield f"{item.input} -> {item.output}: {_figures(item)}"
     yield f"  {spent}"
+
+
+def _spent(item: Item) -> list[str]:
+    """The phases an image went through: to verify is only for those who ask."""
+    return [phase for phase in PHASES if phase != "verify" or item.verified]
 
 
 def _figures(item: Item) -> str:
@@ -102,14 +109,27 @@ def facts(item: Item) -> Iterator[str]:
         f", stride {item.stride}" * (item.stride != "1,1")
         + f", dilation {item.dilation}" * (item.dilation != "1,1")
     )
-    yield f"  engine {item.engine}: {item.reason}; {count(item.workers, 'thread')}"
+    yield f"  engine {item.engine} ({item.body}): {item.reason}; {count(item.workers, 'thread')}"
     yield (
         f"  {_shape(item.width, item.height, item.channels, item.dtype)}"
         f" -> {_shape(item.out_width, item.out_height, item.out_channels, item.out_dtype)},"
         f" range {item.range}, alpha {item.alpha}, light {item.light}"
     )
-    yield from (f"  {line}" for line in clipping(item))
+    yield from (f"  {line}" for line in [*verification(item), *clipping(item)])
     yield from (f"  note: {note}" for note in item.notes)
+
+
+def verification(item: Item) -> Iterator[str]:
+    """Which window was computed once more, and how far it lies from the result."""
+    if item.verified and item.largest_difference is not None:
+        row, column, rows, columns = item.verified_window.split(",")
+        most = item.largest_difference
+        floats = item.out_dtype.startswith("float")
+        gap = f"{most:.2g}" if floats else count(int(most), "level")
+        yield (
+            f"verified {columns} x {rows} pixels at row {row}, column {column} with the naive"
+            f" computation: largest difference {gap} (--verify-seed {item.verify_seed})"
+        )
 
 
 def clipping(item: Item) -> Iterator[str]:
@@ -136,7 +156,7 @@ def _phases(item: Item) -> Table:
     table.add_column("share", justify="right")
     table.add_column("")
     total = sum(item.seconds.values()) or 1.0
-    for phase in PHASES:
+    for phase in _spent(item):
         part = item.seconds[phase] / total
         table.add_row(phase, _time(item.seconds[phase]), f"{part:.0%}", "█" * round(BAR * part))
     return table
@@ -153,9 +173,12 @@ def item_line(item: Item, stream: TextIO) -> None:
         return
     cut = item.clipped_below + item.clipped_above
     cuts = f", {share(cut)} cut" if cut else ""
+    verified = ", verified" * bool(item.verified)
     noted = f", {count(len(item.notes), 'note')}" if item.notes else ""
     where = f"{item.input} -> {item.output}"
-    _say(printable(f"{where}: {_figures(item)}, {item.engine}{cuts}{noted}"), stream=stream)
+    _say(
+        printable(f"{where}: {_figures(item)}, {item.engine}{cuts}{verified}{noted}"), stream=stream
+    )
 
 
 def closing(report: Report, stream: TextIO) -> None:
@@ -187,12 +210,13 @@ def _planned(source: str, header: Header, plan: Plan) -> Iterator[str]:
     )
     yield f"  output   {_shape(width, height, channels, treatment.finish.scale.dtype)}"
     for number, stage in enumerate(plan.stages, start=1):
-        yield f"  stage {number}  {stage.name}: {stage.engine}, {stage.reason}"
-        yield f"           {stage.multiplies:,} multiply-adds"
+        yield f"  stage {number}  {stage.name}: {stage.engine} ({stage.body}), {stage.reason}"
+        work = f"{stage.multiplies:,} multiply-adds"
+        yield f"           {work}, about {_time(stage.seconds)} on one thread"
     yield f"  range    {treatment.finish.range}"
     yield f"  alpha    {treatment.alpha}"
     yield f"  light    {'linear' if treatment.linear else 'encoded'}"
-    yield f"  threads  {plan.workers}, tiles of {plan.tile} x {plan.tile}"
+    yield f"  threads  {plan.workers}, tiles of {plan.tile[1]} x {plan.tile[0]}"
     yield f"  memory   about {size(plan.memory)}"
     yield from (f"  note     {note}" for note in treatment.notes)
 
@@ -252,6 +276,83 @@ def columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
 def pairs(table: Mapping[str, str]) -> Iterator[str]:
     """Words and what they stand for, one a line."""
     return columns(table.items())
+
+
+# --- a benchmark ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def progress(stream: TextIO) -> Iterator[Callable[[str], None]]:
+    """A line of a terminal that says how far the work is, and is gone afterwards."""
+
+    def tell(words: str) -> None:
+        if draws(stream):
+            print(f"\r\x1b[K{words}", end="", file=stream, flush=True)
+
+    try:
+        yield tell
+    finally:
+        tell("")
+
+
+def bench_head(name: str, samples: Block, stream: TextIO) -> None:
+    """What was filtered."""
+    height, width, channels = samples.shape
+    shape = _shape(width, height, channels, samples.dtype.name)
+    _say(printable(f"{name}: {shape}; milliseconds"), stream=stream)
+
+
+def bench_table(kernel: str, about: str, rows: Iterable[Row], stream: TextIO) -> None:
+    """Milliseconds of every engine and peer, a row for each size of one kernel."""
+    shown = [row for row in rows if row.kernel == kernel]
+    head = ["size", *(cell.name for cell in shown[0].cells)]
+    lines = [[f"{row.size}x{row.size}", *(_cell(row, c) for c in row.cells)] for row in shown]
+    _say("", stream=stream)
+    if draws(stream):
+        _console(stream).print(_figure_table(f"{kernel}: {about}", head, lines))
+        return
+    widths = [max(map(len, words)) for words in zip(head, *lines, strict=True)]
+    table = [
+        [f"{word:>{width}}" for word, width in zip(line, widths, strict=True)]
+        for line in (head, *lines)
+    ]
+    _say(f"{kernel}: {about}", *columns(table), stream=stream)
+
+
+def _figure_table(title: str, head: Sequence[str], lines: Iterable[Sequence[str]]) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None)
+    for name in head:
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in lines:
+        table.add_row(*line)
+    return table
+
+
+def _cell(row: Row, cell: Cell) -> str:
+    """`~1,240*`: estimated, and what `auto` chooses; empty where the engine refuses."""
+    if cell.seconds is None:
+        return ""
+    figure, star = 1000 * cell.seconds, "*" if cell.name == row.auto else " "
+    digits = 0 if figure >= 100 else 1 if figure >= 1 else 3  # noqa: PLR2004 - three digits or so
+    return f"{'~' * cell.estimated}{figure:,.{digits}f}{star}"
+
+
+def bench_notes(rows: Sequence[Row], missing: Iterable[str], end: str, stream: TextIO) -> None:
+    """What the marks mean, what is not there, and what it all says."""
+    cells = [cell for row in rows for cell in row.cells if cell.seconds is not None]
+    runs = [cell.runs for cell in cells if cell.runs]
+    _say("", "* is what auto chooses", stream=stream)
+    if any(cell.estimated for cell in cells):
+        _say("~ is estimated from a part of the picture: all of it takes too long", stream=stream)
+    if runs:
+        most = max(runs)
+        fewer = f", of fewer (at least {min(runs)}) where one takes long" * (min(runs) < most)
+        _say(f"Medians of {count(most, 'run')}{fewer}.", stream=stream)
+    for name in missing:
+        _say(f"{name} is not installed, and so has no column.", stream=stream)
+    _say(end, stream=stream)
 
 
 # --- figures for people --------------------------------------------------------------------------

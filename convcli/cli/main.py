@@ -41,6 +41,7 @@ COMMANDS = {
     "apply": "Filter images with one kernel or a chain of kernels.",
     "plan": "Say what `apply` would do and what it would cost; do nothing.",
     "kernels": "List, show and check kernels.",
+    "bench": "Measure how fast each engine is on this machine.",
     "info": "Versions, formats, processors, folders: for bug reports.",
     "completion": "Print the script that makes a shell complete convcli's words.",
 }
