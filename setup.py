@@ -36,12 +36,11 @@ FLAGS = [
 
 
 def core(name: str, flags: list[str]) -> Extension:
-    """One core; the object file of each is written and linked before the next is compiled."""
+    """One core, from a source of its own that includes the common one."""
     return Extension(
         f"convcli.engines.native._{name}",
-        [f"{SOURCES}/module.c"],
-        depends=[str(header) for header in sorted(Path(SOURCES).glob("*.h"))],
-        define_macros=[("MODULE", f"_{name}")],
+        [f"{SOURCES}/{name}.c"],
+        depends=[f"{SOURCES}/module.c", *map(str, sorted(Path(SOURCES).glob("*.h")))],
         extra_compile_args=[*FLAGS, *os.environ.get("CONVCLI_CFLAGS", "").split(), *flags],
         extra_link_args=os.environ.get("CONVCLI_LDFLAGS", "").split(),
         py_limited_api=True,
@@ -50,4 +49,7 @@ def core(name: str, flags: list[str]) -> Extension:
 
 
 wanted = os.environ.get("CONVCLI_BUILD_NATIVE", "1") != "0"
-setup(ext_modules=[core(name, flags) for name, flags in SETS.items()] if wanted else [])
+setup(
+    ext_modules=[core(name, flags) for name, flags in SETS.items()] if wanted else [],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convcli.engines import NUMPY, WHY, bodies, cost, engine
+from convcli.engines import NUMPY, WHY, cost, engine
 from convcli.engines.direct import CACHED
 from convcli.errors import InputError, UsageError
 from convcli.policy import gain, settle
@@ -44,8 +44,8 @@ TURNS = 4
 QUIET = 2.0**26
 """Sums below this bear the noise of `fft`: 4e-15 of them is a quarter of what a tie may be off."""
 
-SCRATCH = 4 << 20
-"""Bytes that a compiled engine needs beside its window: rows of samples and sums, lists of taps."""
+STEEP = 16.0
+"""More than the slope of the sRGB curve at black, 12.92."""
 
 FLOAT64 = 8
 
@@ -71,7 +71,8 @@ class StagePlan:
     """
     One stage: its output (rows, columns, channels), the engine, its body and why, the work.
 
-    `seconds` is what one thread is predicted to need, the ground of the choice.
+    `seconds` is what one thread is predicted to need, the ground of the choice; `scratch` the bytes
+    that it takes beside its window.
     """
 
     name: str
@@ -81,6 +82,7 @@ class StagePlan:
     reason: str
     multiplies: int
     seconds: float
+    scratch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,19 +165,20 @@ def _tiles(rows: int, columns: int, tile: Pair) -> int:
 def _stages(treatment: Treatment, shape: Shape, wish: str) -> Iterator[StagePlan]:
     rows, columns, _ = shape
     colours, dtype = treatment.colours, _summed(treatment)
-    for stage in treatment.stages:
+    for number, stage in enumerate(treatment.stages):
         rows, columns, colours = stage.shape((rows, columns, colours))
         out = (rows, columns, colours)
-        name = _choice(stage, out, wish, dtype, noise=_bears_noise(treatment))
-        body = NUMPY if name == "fft" and cost.beyond_native(stage) else bodies()[0]
+        sharp = any(later.activation == "threshold" for later in treatment.stages[number:])
+        name = _choice(stage, out, wish, dtype, noise=_bears_noise(treatment), sharp=sharp)
         yield StagePlan(
             name=stage.name,
             shape=out,
             engine=name,
-            body=body,
+            body=cost.body(stage, name),
             reason="asked for: " * (wish != AUTO) + cost.reason(stage, name),
             multiplies=_multiplies(stage, out, name),
-            seconds=cost.seconds(stage, out, name, body, dtype),
+            seconds=cost.seconds(stage, out, name, dtype),
+            scratch=cost.scratch(stage, (rows, columns), name),
         )
         dtype = "float64"  # what a stage hands to the next
 
@@ -187,10 +190,24 @@ def _summed(treatment: Treatment) -> str:
 
 
 def _bears_noise(treatment: Treatment) -> bool:
-    """Whether the noise of `fft` stays far below what the law of rounding calls a tie."""
+    """
+    Whether the noise of `fft`, 1e-15 of the largest sum, stays far below what may be a tie.
+
+    It would not where a result is divided by little, stretched, squared, or made steep.
+    """
+    stages, finish = treatment.stages, treatment.finish
+    amplified = (
+        treatment.divides
+        or finish.range == "stretch"
+        or any(
+            stage.padding.mode == "normalize" or stage.activation == "square" for stage in stages
+        )
+    )
+    if amplified or not finish.scale.whole:
+        return not amplified
     largest = max(abs(treatment.scale.low), treatment.scale.high)
-    finish = treatment.finish
-    return not finish.scale.whole or gain(treatment.stages) * largest * finish.unit < QUIET
+    steep = STEEP if treatment.linear else 1.0
+    return gain(stages) * largest * finish.unit * steep < QUIET
 
 
 def _multiplies(stage: Stage, shape: Shape, name: str) -> int:
@@ -200,16 +217,19 @@ def _multiplies(stage: Stage, shape: Shape, name: str) -> int:
     return rows * columns * channels * filters * each
 
 
-def _choice(stage: Stage, shape: Shape, wish: str, dtype: str, *, noise: bool) -> str:
+def _choice(  # noqa: PLR0913 - what decides
+    stage: Stage, shape: Shape, wish: str, dtype: str, *, noise: bool, sharp: bool
+) -> str:
     """The engine asked for, or the fastest. UsageError for one that has nothing to offer."""
     if wish not in ENGINES:
         raise UsageError(f"--engine {wish}: no such engine.", f"Known: {', '.join(ENGINES)}")
-    able = cost.able(stage, noise=noise)
+    able = cost.able(stage, noise=noise, sharp=sharp)
     if wish == AUTO:
-        return min(able, key=lambda name: cost.seconds(stage, shape, name, bodies()[0], dtype))
+        return min(able, key=lambda name: cost.seconds(stage, shape, name, dtype))
     if wish not in able:
+        why = cost.refusal(stage, wish, sharp=sharp)
         raise UsageError(
-            f"--engine {wish} cannot serve '{stage.name}': {cost.refusal(stage, wish)}.",
+            f"--engine {wish} cannot serve '{stage.name}': {why}.",
             f"Say --engine auto, or one of: {', '.join(able)}.",
         )
     return wish
@@ -235,7 +255,7 @@ def _memory(treatment: Treatment, stages: Sequence[StagePlan], shape: Shape, til
         sides = [min(side, most) for side, most in zip(sides, planned.shape, strict=False)]
         scratch += 2 * sides[0] * sides[1] * channels * FLOAT64
         strips = (len(stage.bank) + 2) * CACHED * FLOAT64
-        scratch += strips if planned.body == NUMPY else SCRATCH
+        scratch += strips if planned.body == NUMPY else planned.scratch
         sides = [(n - 1) * stage.stride[axis] + stage.reach(axis) for axis, n in enumerate(sides)]
     window = min(sides[0], shape[0]) * min(sides[1], shape[1])
     return scratch + (window * channels * FLOAT64 if channels > shape[2] else 0)

@@ -16,7 +16,7 @@ from convcli import io
 from convcli.errors import ConvError, InputError
 from convcli.pixels import Clipped, Target
 from convcli.plan import Limits, Plan, make_plan
-from convcli.policy import beyond
+from convcli.policy import beyond, gain
 from convcli.report import Clock, Item
 from convcli.source import Samples, windows
 from convcli.treatment import Kind
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from convcli.source import Source, Window
     from convcli.spec import Job
+    from convcli.treatment import Treatment
     from convcli.verify import Part as Checked
 
     Part = TypeVar("Part")
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 NUMBERS = ("NPY", "CSV")
 """Formats that hold plain numbers only."""
+
+FLAT = 1e-9
+"""Values that differ by less than this share of the largest sum are taken to be equal."""
 
 STANDARD = {"-": "standard input"}
 """What a message calls an input that has no name of its own."""
@@ -185,7 +189,7 @@ def filtered(array: NDArray[Any], plan: Plan) -> tuple[NDArray[Any], Clipped]:
     if treatment.finish.needs_span:
         spans = _each(partial(_span, chain, treatment.finish.levels), tiles, plan.workers)
         least, greatest = zip(*spans, strict=True)
-        span = (min(least), max(greatest))
+        span = _told_apart(min(least), max(greatest), array, treatment)
     out = np.empty(chain.shape, treatment.finish.scale.dtype)
 
     def finish(tile: Window) -> Clipped:
@@ -198,6 +202,15 @@ def filtered(array: NDArray[Any], plan: Plan) -> tuple[NDArray[Any], Clipped]:
         clipped.add(cut)
     treatment.finish.check(clipped)
     return out, clipped
+
+
+def _told_apart(
+    least: float, greatest: float, array: NDArray[Any], treatment: Treatment
+) -> tuple[float, float]:
+    """The span of a stretch; none where it is but the noise of sums that should be equal."""
+    largest = max(float(array.max()), -float(array.min()))
+    noise = FLAT * gain(treatment.stages) * largest
+    return (least, least) if greatest - least <= noise else (least, greatest)
 
 
 def _span(

@@ -347,7 +347,7 @@ def test_separable_multiplies_as_often_as_it_says(
     def count(sums: Values, *_: object) -> None:
         added.append(sums.size)
 
-    monkeypatch.setattr("convcli.engines.separable._add", count)
+    monkeypatch.setattr("convcli.engines.separable.add", count)
     stage = replace(stage_of(matrix), extent="valid")
     image = picture(1, "uint8", (24, 14, 1))
     values = whole(replace(filtered("direct", image, stage), engine=SEPARABLE))

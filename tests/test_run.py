@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+import convcli
 from convcli import io
 from convcli.errors import ConvError, InputError, KernelError, OutputError
 from convcli.job import Wishes, make_job
@@ -242,3 +243,14 @@ def test_nan_in_float_pictures_stays_where_it_is(tmp_path: Path) -> None:
     assert np.isnan(out[2, 2])
     assert out[4, 4] == 1.0
     refuse(InputError, tmp_path / "in.npy", tmp_path / "out.png", pixels=Pixels(depth="8"))
+
+
+@pytest.mark.parametrize("engine", ["direct", "separable", "auto"])
+@pytest.mark.parametrize("kernel", ["disk:15", "gaussian:3", "unsharp:3"])
+def test_noise_is_not_stretched_to_a_picture(kernel: str, engine: str) -> None:
+    flat = np.full((60, 70), 100, np.uint8)
+    options: Any = {"range": "stretch", "layout": "grey"}
+    if engine == "separable" and kernel != "gaussian:3":
+        engine = "direct"
+    for padding in ("edge", "normalize"):
+        assert not convcli.apply(flat, kernel, engine=engine, padding=padding, **options).any()

@@ -77,6 +77,8 @@ def command(
     weights, and for one that is a column times a row. Columns take turns, and medians are shown.
     """
     sides = _sides(sizes)
+    if megapixels is not None and megapixels != megapixels:  # noqa: PLR0124 - only NaN differs
+        raise UsageError("--megapixels nan: not a size.", "Say --megapixels 12.")
     if image is not None and megapixels is not None:
         raise UsageError("--megapixels is for a picture that is made up.", "Leave IMAGE out.")
     from convcli import bench

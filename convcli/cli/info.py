@@ -14,6 +14,7 @@ import click
 from convcli import __version__, engines, io, render
 from convcli.cli.choices import Command
 from convcli.cli.options import common
+from convcli.errors import UsageError
 
 PACKAGES = (
     "click",
@@ -71,7 +72,10 @@ def gathered() -> dict[str, Any]:
 
 def native() -> str:
     """The compiled cores that run here, and the one that is used."""
-    first, *others = engines.bodies()
+    try:
+        first, *others = engines.bodies()
+    except UsageError as error:  # a name that is not known must not keep anybody from asking
+        return error.message
     if first == engines.NUMPY:
         forced = f"not used: {engines.FORCED} is set" if os.environ.get(engines.FORCED) else ""
         return forced or "not built: the NumPy bodies are used"

@@ -32,6 +32,9 @@ WHY = {
 }
 """The engines, and what each one does, in words. Module and function have the engine's name."""
 
+HUGE = 1e290
+"""What sums must stay below where they are not taken tap by tap: float64 holds little more."""
+
 NUMPY = "numpy"
 FORCED = "CONVCLI_BODY"
 """The environment variable that names the body to be used: for tests, and to rule one out."""

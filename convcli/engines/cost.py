@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convcli.engines import NUMPY, WHY
+from convcli.engines import NUMPY, WHY, bodies
 from convcli.engines.rank import factors, multiplies, whole
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ COSTS = {
 LENGTHS = tuple(sorted([*(16 << n for n in range(8)), *(48 << n for n in range(6))]))
 """Sides that the compiled transform can do: 2**k and 3 * 2**k, 16 to 2048."""
 
+LONGER = tuple(4096 << n for n in range(12))
+"""Sides like those that SciPy takes for longer kernels."""
+
 
 @lru_cache(maxsize=256)
 def taps(stage: Stage) -> int:
@@ -69,9 +72,9 @@ def rank(stage: Stage) -> int:
     return max(len(pairs) for planes in factors(stage) for pairs in planes)
 
 
-def seconds(stage: Stage, shape: Shape, name: str, body: str, dtype: str) -> float:
+def seconds(stage: Stage, shape: Shape, name: str, dtype: str) -> float:
     """What one thread would take for an output of (rows, columns, channels)."""
-    kind = "numpy" if body == NUMPY else "native"
+    kind = "numpy" if body(stage, name) == NUMPY else "native"
     cost = COSTS[kind, "single" if dtype == "uint8" else "double"]
     rows, columns, channels = shape
     samples = rows * columns * channels * (len(stage.bank) if stage.combine else 1)
@@ -84,28 +87,36 @@ def seconds(stage: Stage, shape: Shape, name: str, body: str, dtype: str) -> flo
 
 
 def _spectral(stage: Stage, size: tuple[int, int]) -> float:
-    """Nanoseconds of transforms for an output sample; images go there once for all filters."""
+    """
+    Nanoseconds of transforms for an output sample.
+
+    Half of `transforms` leads there, once for all filters, and half back. Kernels go there once for
+    every row of tiles, which is a window of its own.
+    """
     filters, in_channels = stage.bank.shape[:2]
+    sides = tile(stage, size)
+    both = transforms(stage, size, sides) / (size[0] * size[1])
+    windows = ceil(size[0] / kept(stage, size))
+    kernels = filters * in_channels * windows * 3.0 * sides[0] * sides[1]
     share = 0.5 + 0.5 * in_channels / filters + 0.1 * (in_channels - 1)
-    return float(transforms(stage, size, tile(stage, size)) / (size[0] * size[1]) * share)
-
-
-def beyond_native(stage: Stage) -> bool:
-    """Whether the kernel spans more than the compiled transform can do."""
-    return max(stage.reach(0), stage.reach(1)) > LENGTHS[-1]
+    outputs = size[0] * size[1] * filters * 3
+    return float(both * share + kernels / outputs)
 
 
 @lru_cache(maxsize=256)
 def tile(stage: Stage, size: tuple[int, int]) -> tuple[int, int]:
     """Rows and columns of the transforms that filter an output of that size soonest."""
-    ways = ((transforms(stage, size, (n, m)), (n, m)) for n, m in product(LENGTHS, LENGTHS))
+    sides = LENGTHS if max(stage.reach(0), stage.reach(1)) <= LENGTHS[-1] else LONGER
+    ways = ((transforms(stage, size, (n, m)), (n, m)) for n, m in product(sides, sides))
     return min(ways)[1]
 
 
 def kept(stage: Stage, size: tuple[int, int]) -> int:
-    """Rows that one row of transforms gives."""
-    rows, _ = tile(stage, size)
-    return min(size[0], (rows - stage.reach(0)) // stage.stride[0] + 1)
+    """Rows that one row of transforms gives; two rows, if one would leave a tile without a pair."""
+    rows, columns = tile(stage, size)
+    high = (rows - stage.reach(0)) // stage.stride[0] + 1
+    across = ceil(size[1] / ((columns - stage.reach(1)) // stage.stride[1] + 1))
+    return min(size[0], high * (1 + across % 2))
 
 
 def transforms(stage: Stage, size: tuple[int, int], sides: tuple[int, int]) -> float:
@@ -124,20 +135,40 @@ def transforms(stage: Stage, size: tuple[int, int], sides: tuple[int, int]) -> f
     return (tiles + tiles % 2) * area * each
 
 
-def able(stage: Stage, *, noise: bool) -> list[str]:
+def able(stage: Stage, *, noise: bool, sharp: bool) -> list[str]:
     """
     The engines that serve a stage: `separable` if its factors are fewer than its taps.
 
-    `noise`: the result bears that of `fft`, some 1e-15 of the largest sum on every sample. Where a
-    threshold follows, only sums that are exact at 0 serve.
+    `noise`: the result bears that of `fft`, some 1e-15 of the largest sum on every sample. `sharp`:
+    a threshold follows, and only sums that are exact at 0 serve.
     """
-    sharp = stage.activation == "threshold"
     serves = {
         "direct": True,
         "separable": factored(stage) < taps(stage) and (whole(stage) or not sharp),
         "fft": noise and not sharp,
     }
     return [name for name in WHY if serves[name]]
+
+
+def body(stage: Stage, name: str) -> str:
+    """The body of an engine for a stage: the fastest, but SciPy's beyond the longest transform."""
+    beyond = max(stage.reach(0), stage.reach(1)) > LENGTHS[-1]
+    return NUMPY if name == "fft" and beyond else bodies()[0]
+
+
+def scratch(stage: Stage, size: tuple[int, int], name: str) -> int:
+    """Bytes that a compiled engine needs beside its window: rows, lists of taps, spectra."""
+    filters, in_channels, rows, columns = stage.bank.shape
+    lists = 64 * filters * in_channels * (rows + 3 * stage.stride[0]) * columns
+    if name != "fft":
+        return int(BASE + lists)
+    n, m = tile(stage, size)
+    planes = 2 * (2 + filters * in_channels + in_channels + filters)
+    return int(BASE + 8 * planes * n * m)
+
+
+BASE = 4 << 20
+"""Bytes of rows of samples and sums, whatever the kernel."""
 
 
 def reason(stage: Stage, name: str) -> str:
@@ -148,18 +179,18 @@ def reason(stage: Stage, name: str) -> str:
         "direct": f"{rows}x{columns}, {taps(stage)} taps a sample"
         + f", {zeros} zeros skipped" * (zeros > 0),
         "separable": f"rank {rank(stage)}: {factored(stage)} instead of {taps(stage)} multiplies",
-        "fft": f"{rows}x{columns}: spectra cost less than {taps(stage)} taps a sample",
+        "fft": f"{rows}x{columns}: spectra instead of {taps(stage)} taps a sample",
     }
     return str(words[name])
 
 
-def refusal(stage: Stage, name: str) -> str:
+def refusal(stage: Stage, name: str, *, sharp: bool) -> str:
     """Why an engine that is asked for does not serve."""
     if name == "separable" and factored(stage) >= taps(stage):
         return (
             f"its rank is {rank(stage)}, and factors would take {factored(stage)} multiplies a"
             f" sample, its taps take {taps(stage)}"
         )
-    if stage.activation == "threshold":
+    if sharp:
         return "a threshold follows, and would show the noise of its sums around 0"
-    return "sums are so large that the noise of transforms could be seen"
+    return "what follows could make the noise of transforms visible"

@@ -43,10 +43,10 @@ def direct(  # noqa: PLR0913 - the one signature that all engines share
     """
     height, _ = stage.offsets(0, len(rows))
     width, _ = stage.offsets(1, len(columns))
-    values = np.empty((height, width, _channels(stage, block.shape[2])))
+    values = np.empty((height, width, channels_of(stage, block.shape[2])))
     # NaN and infinity in the samples go their way by IEEE 754, without a word.
     with np.errstate(over="ignore", invalid="ignore"):
-        for start, stop in _strips(height, width * block.shape[2]):
+        for start, stop in strips(height, width * block.shape[2]):
             strip = slice(start * stage.stride[0], (stop - 1) * stage.stride[0] + stage.reach(0))
             samples = gathered(block, rows[strip], columns, fill)
             factor = None if inside is None else inside[:, start:stop]
@@ -54,12 +54,13 @@ def direct(  # noqa: PLR0913 - the one signature that all engines share
     return values
 
 
-def _channels(stage: Stage, channels: int) -> int:
+def channels_of(stage: Stage, channels: int) -> int:
+    """Channels of the output for those of the image."""
     filters, in_channels = stage.bank.shape[:2]
     return (1 if stage.combine else filters) * (channels if in_channels == 1 else 1)
 
 
-def _strips(height: int, row: int) -> Iterator[tuple[int, int]]:
+def strips(height: int, row: int) -> Iterator[tuple[int, int]]:
     """Strips of rows whose accumulator fits the cache."""
     step = max(1, CACHED // max(row, 1))
     for start in range(0, height, step):
@@ -91,11 +92,11 @@ def _sums(stage: Stage, samples: Values) -> Values:
     product = np.empty((height, width, channels))
     for f, c, r, q in np.argwhere(stage.bank).tolist():
         seen = slice(None) if in_channels == 1 else slice(c, c + 1)
-        _add(sums[f], samples[row_taps[r], column_taps[q], seen], stage.bank[f, c, r, q], product)
+        add(sums[f], samples[row_taps[r], column_taps[q], seen], stage.bank[f, c, r, q], product)
     return sums
 
 
-def _add(sums: Values, samples: Values, weight: float, product: Values) -> None:
+def add(sums: Values, samples: Values, weight: float, product: Values) -> None:
     """`sums += weight * samples`; a weight of 1 or -1 needs no product, and gives the same bits."""
     if weight == 1.0:
         sums += samples

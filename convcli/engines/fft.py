@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.fft import fft2, ifft2, next_fast_len
 
-from convcli.engines.direct import _channels, direct, gathered, respond
+from convcli.engines import HUGE
+from convcli.engines.direct import channels_of, direct, gathered, respond
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,9 +40,6 @@ Sides of a transform: 448 while the kernel is small, four times its reach when i
 never more than 1024 beyond it. (ns a sample there and back, two planes packed: 9 at 192, 10 at
 448, 12 at 640, 18 at 1024; a kernel of 63 leaves 46, 74, 82 and 88 % of a tile.)
 """
-
-HUGE = 1e290
-"""Sums of a whole tile must stay below what float64 can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ def fft(  # noqa: PLR0913 - the one signature that all engines share
     width, _ = stage.offsets(1, len(columns))
     steps = _step(stage, 0, height, 2), _step(stage, 1, width, 1)
     shape = _side(stage, 0, steps[0]), _side(stage, 1, steps[1])
-    values = np.empty((height, width, _channels(stage, block.shape[2])))
+    values = np.empty((height, width, channels_of(stage, block.shape[2])))
     with np.errstate(over="ignore", invalid="ignore"):
         for places in _pairs(height, width, *steps):
             pair = [_tile(stage, rows, columns, place, inside) for place in places]

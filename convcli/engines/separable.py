@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli.engines.direct import (
-    _add,
-    _channels,
-    _strips,
+    add,
+    channels_of,
     direct,
     gathered,
     respond,
+    strips,
 )
 from convcli.engines.rank import factors, spreads
 
@@ -49,10 +49,10 @@ def separable(  # noqa: PLR0913 - the one signature that all engines share
     """
     height, _ = stage.offsets(0, len(rows))
     width, _ = stage.offsets(1, len(columns))
-    values = np.empty((height, width, _channels(stage, block.shape[2])))
+    values = np.empty((height, width, channels_of(stage, block.shape[2])))
     wary = block.dtype.kind == "f" and spreads(stage)
     with np.errstate(over="ignore", invalid="ignore"):
-        for start, stop in _strips(height, len(columns) * block.shape[2]):
+        for start, stop in strips(height, len(columns) * block.shape[2]):
             strip = slice(start * stage.stride[0], (stop - 1) * stage.stride[0] + stage.reach(0))
             samples = gathered(block, rows[strip], columns, fill)
             factor = None if inside is None else inside[:, start:stop]
@@ -76,7 +76,7 @@ def _sums(stage: Stage, samples: Values) -> Values:
             for column, row in pairs:
                 between = _columns(plane, column, row_taps, height)
                 for q in np.flatnonzero(row).tolist():
-                    _add(total, between[:, column_taps[q]], row[q], product)
+                    add(total, between[:, column_taps[q]], row[q], product)
     return sums
 
 
@@ -93,5 +93,5 @@ def _columns(plane: Values, column: Values, taps: list[slice], height: int) -> V
     between = np.zeros((height, *plane.shape[1:]))
     product = np.empty_like(between)
     for r in (first, *others):
-        _add(between, plane[taps[r]], column[r], product)
+        add(between, plane[taps[r]], column[r], product)
     return between

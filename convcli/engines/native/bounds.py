@@ -107,7 +107,8 @@ def sum_error(stage: Stage, f: int, largest: float, pairs: Any = None) -> float:
         return _line_error(stage.bank[f], largest, CELLS_OF_MATRIX, step=_step(stage))
     products = [pair for plane in pairs[f] for pair in plane]
     sizes = largest * sum(float(abs(c).sum() * abs(r).sum()) for c, r in products)
-    if sizes < WHOLE and all(_whole(c) and _whole(r) for c, r in products):
+    whole = _whole(stage.bank[f]) and all(_whole(c) and _whole(r) for c, r in products)
+    if sizes < WHOLE and whole:
         return 0.0
     each = sum(_pair_error(c, r, largest, _step(stage)) for c, r in products)
     adds = (len(products) - 1) * (stage.taps[1] // CELLS_OF_LONG_FACTOR + 2)
@@ -164,7 +165,8 @@ def _line_error(
     rounded = float(abs(weights.astype(np.float32).astype(np.float64) - weights).sum())
     partial = _highest(sizes, cells)[sizes > 0]
     # Cuts may fall anywhere, between two of them lie at most `cells` taps, and there are as many as
-    # the rows have that a group of outputs reads.
+    # the rows have that a group of outputs reads. (Outputs side by side have gaps in theirs, and a
+    # cut more than this; but the first pass of all is stored, not added.)
     rows = (bank.shape[1] - 1) * step[1] + (down - 1) * step[0] + 1
     cuts = bank.shape[0] * rows * bank.shape[2] // cells + 2
     reached = np.cumsum(sizes)

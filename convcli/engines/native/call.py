@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from convcli.engines import HUGE
 from convcli.engines.cost import tile
-from convcli.engines.direct import gathered
+from convcli.engines.direct import channels_of, gathered
 from convcli.engines.native.bounds import Single, single
 from convcli.engines.rank import factors, spreads
 
@@ -96,7 +97,7 @@ class Native:
     ) -> Values:
         """See the package of the engines."""
         height, width = (stage.offsets(axis, len(at))[0] for axis, at in enumerate((rows, columns)))
-        out = np.empty((height, width, _channels(stage, block.shape[2])))
+        out = np.empty((height, width, channels_of(stage, block.shape[2])))
         self._run(stage, Reading(block, rows, columns, fill), out, None, inside)
         return out
 
@@ -141,22 +142,14 @@ class Native:
 
 def _bears(name: str, stage: Stage, reading: Reading) -> bool:
     """Whether no sample goes further than its taps take it: NaN, infinity, far too large ones."""
-    if name == "direct" or reading.block.dtype.kind != "f":
+    if name == "direct" or (name == "separable" and not spreads(stage)):
         return True
-    if name == "separable" and not spreads(stage):
-        return True
-    seen = reading.block[max(int(reading.rows.min()), 0) : int(reading.rows.max()) + 1]
-    largest = max(float(seen.max(initial=0.0)), -float(seen.min(initial=0.0)))
-    return largest * float(abs(stage.bank).sum()) < HUGE
-
-
-HUGE = 1e290
-"""Sums of a whole tile must stay below what float64 can hold."""
-
-
-def _channels(stage: Stage, channels: int) -> int:
-    filters, in_channels = stage.bank.shape[:2]
-    return (1 if stage.combine else filters) * (channels if in_channels == 1 else 1)
+    peaks = [abs(value) for value in reading.fill]
+    if reading.block.dtype.kind == "f":
+        seen = reading.block[max(int(reading.rows.min()), 0) : int(reading.rows.max()) + 1]
+        peaks += [float(seen.max(initial=0.0)), -float(seen.min(initial=0.0))]
+    sizes = float(abs(stage.bank).sum())
+    return all(peak * sizes < HUGE for peak in peaks)  # NaN is below nothing
 
 
 @lru_cache(maxsize=256)
@@ -176,7 +169,9 @@ def _numbers(
     words = (*stage.stride, *stage.dilation, *codes, absolute, one.folded, found is not None)
     ends = (ending.gain, ending.lift, ending.low, ending.high) if ending else (1.0, 0.0, 0.0, 0.0)
     reals = [stage.shift, *ends, one.gain, one.lift, one.margin]
-    return words, np.array(reals, np.float64)
+    numbers = np.array(reals, np.float64)
+    numbers.setflags(write=False)
+    return words, numbers
 
 
 @lru_cache(maxsize=256)
@@ -191,4 +186,6 @@ def _factors(stage: Stage) -> tuple[Values, Values, int]:
         for c, plane in enumerate(planes):
             for n, (column, row) in enumerate(plane):
                 down[f, c, n], along[f, c, n] = column, row
+    for shared in (down, along):
+        shared.setflags(write=False)
     return down, along, rank

@@ -123,7 +123,7 @@ static int view_of(const Py_buffer *buffer, const char *name, struct view *view)
  * that is 0. */
 static int line_of(const Py_buffer *buffer, const char *name, char code, size_t count)
 {
-    int fits = code == 'd' ? code_of(buffer) == 'd' : strchr("lqn", code_of(buffer)) != NULL;
+    int fits = code == 'd' ? code_of(buffer) == 'd' : code_of(buffer) && strchr("lqn", code_of(buffer));
     if (!fits || buffer->itemsize != 8 || !PyBuffer_IsContiguous(buffer, 'C') || !aligned(buffer))
         return refuse(name, "not contiguous, or of another type");
     if (count && (size_t)buffer->len != count * 8)
@@ -187,6 +187,8 @@ static int bank_of(const Py_buffer *b, struct job *job)
     if (job->planes != 1 && job->planes != job->block.channels)
         return refuse(names[BANK], "made for another number of channels");
     job->step = job->planes == 1 ? job->block.channels : 1;
+    if (job->rank > larger(job->taps_down, job->taps_along))
+        return refuse(names[WHOLE], "more factors than rows and columns");
     size_t pairs = job->filters * job->planes * job->rank;
     if (line_of(&b[SCALE], names[SCALE], 'd', job->filters) ||
         line_of(&b[BIAS], names[BIAS], 'd', job->filters) ||
@@ -215,15 +217,33 @@ static int sizes_of(const Py_buffer *b, struct job *job)
     job->width = job->out.columns;
     if (job->height > job->row_count || job->width > job->column_count)
         return refuse(names[ROWS], "fewer positions than the output has"); /* nor can sums overflow */
+    /* Steps that are never taken may be of any size: they become 1, and all are within the image. */
+    job->stride_down = job->height > 1 ? job->stride_down : 1;
+    job->stride_along = job->width > 1 ? job->stride_along : 1;
+    job->dilation_down = job->taps_down > 1 ? job->dilation_down : 1;
+    job->dilation_along = job->taps_along > 1 ? job->dilation_along : 1;
     size_t down = (job->height - 1) * job->stride_down + (job->taps_down - 1) * job->dilation_down + 1;
     if (job->row_count < down || job->column_count < columns_read(job, job->width))
         return refuse(names[ROWS], "fewer positions than the output reads");
     if (job->out.channels != channels_out(job))
         return refuse(names[OUT], "another number of channels");
     job->inside = b[INSIDE].len ? b[INSIDE].buf : NULL;
-    if (job->inside && line_of(&b[INSIDE], names[INSIDE], 'd',
-                               job->filters * job->height * job->width))
-        return -1;
+    size_t inside = 0;
+    if (__builtin_mul_overflow(job->height * job->width, job->filters, &inside) ||
+        (job->inside && line_of(&b[INSIDE], names[INSIDE], 'd', inside)))
+        return refuse(names[INSIDE], "of another length");
+    return 0;
+}
+
+/* Whole samples go from 0 to the most that they hold, and only single precision leaves doubt. */
+static int ends_of(struct job *job, const struct way *way)
+{
+    double most = job->out.kind == U8 ? UINT8_MAX : UINT16_MAX;
+    int whole = job->out.kind == U8 || job->out.kind == U16;
+    if (whole && (job->ending.low != 0.0 || job->ending.high != most))
+        return refuse(names[REALS], "low and high are not those of the output");
+    if (!way->single)
+        job->ending.margin = -1.0;
     return 0;
 }
 
@@ -233,7 +253,7 @@ static int job_of(const Py_buffer *b, struct job *job, struct way *way)
         positions_of(&b[ROWS], names[ROWS], job->block.rows, &job->rows, &job->row_count) ||
         positions_of(&b[COLUMNS], names[COLUMNS], job->block.columns, &job->columns,
                      &job->column_count) ||
-        words_of(b, job, way) || bank_of(b, job) || sizes_of(b, job))
+        words_of(b, job, way) || bank_of(b, job) || sizes_of(b, job) || ends_of(job, way))
         return -1;
     if (way->down && (way->down <= (job->taps_down - 1) * job->dilation_down ||
                       way->along <= (job->taps_along - 1) * job->dilation_along))
@@ -312,7 +332,7 @@ static PyObject *py_runs(PyObject *module, PyObject *args)
         found = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                 __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 #endif
-    return PyBool_FromLong(found || !strcmp(name, ISA));
+    return PyBool_FromLong(found || !strcmp(name, "baseline") || !strcmp(name, ISA));
 }
 
 /* `rounds` times twelve multiply-adds that do not wait for each other; returns how many were done. */

@@ -92,10 +92,12 @@ static double cost_of(const struct weights *w, int down)
     return (double)adds / down * slower[down];
 }
 
-/* How many rows of outputs to compute at once. */
+/* How many rows of outputs to compute at once: one, if they have no sample in common. */
 static int best_down(const struct weights *w)
 {
     int best = 1;
+    if (w->stride > (w->rows - 1) * w->dilation)
+        return best;
     double least = cost_of(w, best);
     for (int down = 2; down <= MOST_DOWN; down *= 2) {
         double cost = cost_of(w, down);

@@ -12,9 +12,12 @@
 #ifndef CONVCLI_ROWS_H
 #define CONVCLI_ROWS_H
 
+#define NOWHERE SIZE_MAX
+
 /* Where things lie in a staged row, counted in samples. */
 struct layout {
-    size_t phases, phase_size, plane_size, row_size;
+    size_t phases, plane_size, row_size;
+    size_t *phase_offset; /* per phase; NOWHERE if no tap reads it */
     size_t *plane_offset, *column_offset;
 };
 
@@ -33,9 +36,10 @@ static size_t find_runs(const intptr_t *columns, size_t count, struct run *runs)
 {
     size_t found = 0;
     for (size_t n = 0; n < count; n++) {
-        struct run *last = runs + found - 1;
-        int goes_on = found && (last->column < 0 ? columns[n] < 0
-                                                 : columns[n] == last->column + (intptr_t)last->count);
+        struct run *last = found ? &runs[found - 1] : NULL;
+        int goes_on = last && (last->column < 0
+                                   ? columns[n] < 0
+                                   : columns[n] == last->column + (intptr_t)last->count);
         if (goes_on)
             last->count++;
         else
@@ -123,8 +127,10 @@ static void NAMED(split)(const struct job *job, const struct layout *layout, con
     size_t channels = job->block.channels, step = job->step;
     for (size_t c = 0; c < job->planes; c++)
         for (size_t phase = 0; phase < layout->phases; phase++) {
+            if (layout->phase_offset[phase] == NOWHERE)
+                continue;
             const REAL *from = line + phase * channels + c;
-            REAL *place = to + c * layout->plane_size + phase * layout->phase_size;
+            REAL *place = to + c * layout->plane_size + layout->phase_offset[phase];
             for (size_t n = phase; n < count; n += layout->phases) {
                 for (size_t k = 0; k < step; k++)
                     place[k] = from[k];

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if !defined(__GNUC__)
-#error "the vector types of GCC or Clang are needed; without them the NumPy bodies serve"
+#if !defined(__GNUC__) || UINTPTR_MAX < UINT64_MAX
+#error "a 64-bit GCC or Clang is needed, for its vector types; without it the NumPy bodies serve"
 #endif
 
 #if defined(__AVX512F__)

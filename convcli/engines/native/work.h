@@ -17,6 +17,7 @@
 /* Fewest output samples of a chunk: below, columns staged twice weigh too much. */
 #define LEAST_CHUNK 256
 
+/* Most: beyond, the sums of a group would leave the first-level cache. */
 #define MOST_CHUNK 1536
 
 /* A filter is one program if it is summed directly. A factored one is `rank` pairs of programs: the
@@ -49,7 +50,8 @@ typedef struct {
     REAL *ring, *line, *sums, *columns; /* `columns`: rows summed down, for factored filters */
     intptr_t *held;                     /* which row of the window a place of the ring holds */
     struct run *runs;
-    const REAL **rows, **plane_rows, **shifted;
+    const REAL **rows, **plane_rows; /* what a group reads: in the ring, and one plane of it */
+    const REAL **shifted;            /* what outputs side by side read, see `factor_along` */
     REAL **each;                        /* a row of sums of every filter */
     double *again, **each_again;        /* one sample of every filter in double precision */
     double *wide;                       /* see `sum_factors_again` */
@@ -66,35 +68,43 @@ static void NAMED(release)(NAMED(work) * w)
             NAMED(forget)(&w->down_of[n]);
     }
     void *all[] = {w->sums_of, w->down_of, w->ring, w->line, w->sums, w->columns, w->held, w->runs,
-                   (void *)w->rows, (void *)w->plane_rows, (void *)w->shifted, (void *)w->each, w->again, w->wide, (void *)w->each_again, w->layout.plane_offset, w->layout.column_offset};
+                   w->again, w->wide, w->layout.phase_offset, w->layout.plane_offset,
+                   w->layout.column_offset, (void *)w->rows, (void *)w->plane_rows,
+                   (void *)w->shifted, (void *)w->each, (void *)w->each_again};
     for (size_t n = 0; n < sizeof all / sizeof *all; n++)
         free(all[n]);
 }
 
-/* Offsets of planes and columns in a staged row that `width` output columns read. */
+/* Offsets of planes, phases and columns in a staged row that `width` output columns read. */
 static int NAMED(lay_out)(NAMED(work) * w, size_t width)
 {
     const struct job *job = w->job;
     struct layout *layout = &w->layout;
     size_t line = CACHE_LINE / sizeof(REAL), phases = job->stride_along;
     size_t slots = (columns_read(job, width) + phases - 1) / phases;
+    size_t phase_size = rounded_up(slots * job->step, line);
     layout->phases = phases;
-    layout->phase_size = rounded_up(slots * job->step, line);
-    layout->plane_size = phases * layout->phase_size;
-    /* An odd number of cache lines: rows under each other do not compete for one place in it. */
-    layout->row_size = ((job->planes * layout->plane_size + SLACK + line) / line | 1) * line;
+    layout->plane_size = 0;
+    layout->phase_offset = malloc(phases * sizeof(size_t));
     layout->plane_offset = malloc(job->planes * sizeof(size_t));
     layout->column_offset = malloc(job->taps_along * sizeof(size_t));
-    if (!layout->plane_offset || !layout->column_offset)
+    if (!layout->phase_offset || !layout->plane_offset || !layout->column_offset)
         return -1;
+    for (size_t phase = 0; phase < phases; phase++)
+        layout->phase_offset[phase] = NOWHERE;
+    for (size_t q = 0; q < job->taps_along; q++) {
+        size_t column = q * job->dilation_along, *offset = &layout->phase_offset[column % phases];
+        if (*offset == NOWHERE) {
+            *offset = layout->plane_size;
+            layout->plane_size += phase_size;
+        }
+        layout->column_offset[q] = *offset + column / phases * job->step;
+    }
     for (size_t c = 0; c < job->planes; c++)
         layout->plane_offset[c] = c * layout->plane_size;
-    for (size_t q = 0; q < job->taps_along; q++) {
-        size_t column = q * job->dilation_along;
-        layout->column_offset[q] =
-            column % phases * layout->phase_size + column / phases * job->step;
-    }
-    return 0;
+    /* An odd number of cache lines: rows under each other do not compete for one place in it. */
+    layout->row_size = ((job->planes * layout->plane_size + SLACK + line) / line | 1) * line;
+    return layout->row_size > UINT32_MAX ? -1 : 0; /* as long as `struct cell` can say */
 }
 
 static struct weights NAMED(dense)(const NAMED(work) * w, size_t f)
@@ -170,8 +180,6 @@ static int NAMED(plan_filters)(NAMED(work) * w)
     const struct job *job = w->job;
     size_t programs = programs_of(job);
     w->apart = job->rank ? NAMED(taps_apart)(job) : 0;
-    struct weights first = job->rank ? NAMED(factor_down)(w, 0, 0) : NAMED(dense)(w, 0);
-    w->down = best_down(&first);
     for (size_t f = 0; f < job->filters; f++)
         for (size_t n = 0; n < programs; n++) {
             struct weights down = job->rank ? NAMED(factor_down)(w, f, n) : NAMED(dense)(w, f);
@@ -209,7 +217,9 @@ static int NAMED(prepare)(NAMED(work) * w)
 {
     const struct job *job = w->job;
     size_t programs = job->filters * programs_of(job);
-    w->ring_rows = (MOST_DOWN - 1) * job->stride_down + (job->taps_down - 1) * job->dilation_down + 1;
+    struct weights first = job->rank ? NAMED(factor_down)(w, 0, 0) : NAMED(dense)(w, 0);
+    w->down = best_down(&first);
+    w->ring_rows = rows_of_group(&first, w->down);
     w->chunk = NAMED(chunk_of)(w);
     w->sums_of = calloc(programs, sizeof *w->sums_of);
     w->down_of = job->rank ? calloc(programs, sizeof *w->down_of) : NULL;
