@@ -187,16 +187,18 @@ static int bank_of(const Py_buffer *b, struct job *job)
     if (job->planes != 1 && job->planes != job->block.channels)
         return refuse(names[BANK], "made for another number of channels");
     job->step = job->planes == 1 ? job->block.channels : 1;
-    if (job->rank > larger(job->taps_down, job->taps_along))
-        return refuse(names[WHOLE], "more factors than rows and columns");
-    size_t pairs = job->filters * job->planes * job->rank;
+    size_t pairs = job->filters * job->planes, down = 0, along = 0;
+    if (__builtin_mul_overflow(pairs, job->rank, &pairs) ||
+        __builtin_mul_overflow(pairs, job->taps_down, &down) ||
+        __builtin_mul_overflow(pairs, job->taps_along, &along))
+        return refuse(names[WHOLE], "too many factors");
     if (line_of(&b[SCALE], names[SCALE], 'd', job->filters) ||
         line_of(&b[BIAS], names[BIAS], 'd', job->filters) ||
         line_of(&b[SUMS], names[SUMS], 'd', job->filters) ||
         line_of(&b[FILL], names[FILL], 'd', job->block.channels))
         return -1;
-    if (job->rank && (line_of(&b[DOWN], names[DOWN], 'd', pairs * job->taps_down) ||
-                      line_of(&b[ALONG], names[ALONG], 'd', pairs * job->taps_along)))
+    if (job->rank && (line_of(&b[DOWN], names[DOWN], 'd', down) ||
+                      line_of(&b[ALONG], names[ALONG], 'd', along)))
         return -1;
     job->down = b[DOWN].buf;
     job->along = b[ALONG].buf;
