@@ -101,6 +101,7 @@ def test_strips_of_transforms_are_what_a_row_of_transforms_gives() -> None:
 # --- engines ------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("compiled")
 def test_the_reason_is_in_words() -> None:
     (stage,) = plan(100, 100).stages
     assert (stage.engine, stage.reason) == ("direct", "3x3, 5 taps a sample, 4 zeros skipped")
@@ -115,16 +116,24 @@ def test_the_reason_is_in_words() -> None:
     assert stage.reason == "63x63: spectra instead of 3969 taps a sample"
 
 
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("size", [3, 5, 7, 9])
 def test_small_kernels_without_factors_are_direct(size: int) -> None:
     assert plan(2000, 3000, dense(size)).stages[0].engine == "direct"
 
 
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 @pytest.mark.parametrize(("recipe", "engine"), [(dense(63), "fft"), (gaussian(31), "separable")])
 def test_large_kernels_take_the_shorter_way(recipe: Recipe, engine: str, dtype: str) -> None:
     made = plan(2000, 3000, recipe, kind=Kind(dtype, "rgb", 3))
     assert made.stages[0].engine == engine
+
+
+@pytest.mark.usefixtures("numpy_only")
+def test_numpy_takes_spectra_sooner_because_its_taps_are_dear() -> None:
+    engine = {size: plan(2000, 3000, gaussian(size)).stages[0].engine for size in (3, 7, 31)}
+    assert engine == {3: "separable", 7: "separable", 31: "fft"}
 
 
 def test_the_prediction_never_rises_by_having_a_choice() -> None:
@@ -157,6 +166,7 @@ def test_no_spectra_where_their_noise_could_be_seen() -> None:
     assert quiet.stages[0].engine == "fft"
 
 
+@pytest.mark.usefixtures("compiled")
 def test_a_threshold_is_given_exact_sums_only() -> None:
     smooth = Recipe("smooth", gaussian(31).kernels, activation="threshold")
     assert plan(2000, 3000, smooth).stages[0].engine == "direct"

@@ -2,7 +2,7 @@
 What a stage costs with each engine, predicted from its taps and the size of its output.
 
     direct      samples * (once + tap * taps)
-    separable   samples * (once + pass * multiplies of the factors)
+    separable   samples * (once + factor * multiplies of the factors + again * taps)
     fft         samples * (once + transform * time of the tiles / area they give)
 
 The figures are nanoseconds of one thread, for 8-bit samples (summed in single precision) and for
@@ -31,20 +31,24 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Nanoseconds of a sample: once, of a tap, of a tap of a factor; transforms by `transforms`."""
+    """
+    Nanoseconds of a sample: once, of a tap, of a tap of a factor, and of a tap where some samples
+    are computed again tap by tap, spread over all. Transforms are in units of `transforms`.
+    """
 
     once: float
     tap: float
     factor: float
     transform: float
+    again: float = 0.0
 
 
 # AMD EPYC (Zen 3), 3.2 GHz, AVX2 and fused multiply-add, GCC 12, NumPy 2.4, SciPy 1.17.
 COSTS = {
-    ("native", "single"): Cost(once=0.7, tap=0.024, factor=0.033, transform=1.3),
-    ("native", "double"): Cost(once=1.2, tap=0.048, factor=0.066, transform=1.3),
-    ("numpy", "single"): Cost(once=12.0, tap=1.2, factor=1.2, transform=6.0),
-    ("numpy", "double"): Cost(once=12.0, tap=1.2, factor=1.2, transform=6.0),
+    ("native", "single"): Cost(once=0.95, tap=0.023, factor=0.034, transform=1.05, again=6e-4),
+    ("native", "double"): Cost(once=1.6, tap=0.045, factor=0.066, transform=1.05),
+    ("numpy", "single"): Cost(once=12.0, tap=1.0, factor=0.8, transform=5.0),
+    ("numpy", "double"): Cost(once=12.0, tap=1.0, factor=0.8, transform=5.0),
 }
 
 LENGTHS = tuple(sorted([*(16 << n for n in range(8)), *(48 << n for n in range(6))]))
@@ -80,7 +84,7 @@ def seconds(stage: Stage, shape: Shape, name: str, dtype: str) -> float:
     samples = rows * columns * channels * (len(stage.bank) if stage.combine else 1)
     each = {
         "direct": lambda: cost.tap * taps(stage),
-        "separable": lambda: cost.factor * factored(stage),
+        "separable": lambda: cost.factor * factored(stage) + cost.again * taps(stage),
         "fft": lambda: cost.transform * _spectral(stage, (rows, columns)),
     }[name]()
     return float(samples * (cost.once + each) * 1e-9)
