@@ -365,9 +365,9 @@ def test_files_that_are_no_files(tmp_path: Path) -> None:
 def test_hostile_files_are_refused_in_time(tmp_path: Path, text: str, name: str) -> None:
     path = tmp_path / name
     path.write_text(text)
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert check_file(path)
-    assert time.perf_counter() - begun < 10  # a hang, not a benchmark
+    assert time.process_time() - begun < 10  # a hang, not a benchmark
 
 
 def test_large_text_blocks_are_read(tmp_path: Path) -> None:
