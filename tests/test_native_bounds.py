@@ -304,6 +304,12 @@ def test_whole_taps_have_no_error_below_2_to_the_24(total: int) -> None:
 def test_sums_that_single_precision_cannot_hold_are_never_taken_in_it() -> None:
     for size in (1e36, 1.3e36, 3e38, 1e200, 1e308):
         stage = stage_of(np.full((1, 1, 3, 3), size / 4), scale=(1 / size,))
+        whole = bounds.single(stage, CLIP)
+        assert (whole is None) == (size > 1e307)  # where even double precision has no sum of them
+        assert whole is None or CENTRE * abs(whole.weight * stage.bank).sum() < bounds.RANGE
+        column, row = np.full(3, size), np.full(3, 1 / size)  # one factor alone is too large
+        assert bounds.single(stage_of(np.ones((1, 1, 3, 3)) / 3), CLIP, [[[(column, row)]]]) is None
+        stage = stage_of(np.full((1, 1, 3, 3), size / 4))
         for pairs in (None, factors(stage)):
             assert bounds.single(stage, CLIP, pairs) is None
 
@@ -412,20 +418,20 @@ def test_folded_steps_err_less_than_their_margin(
     rng = np.random.default_rng(seed)
     stage = stage_of(rng.standard_normal((1, 1, 3, 3)), scale=(scale,), bias=(bias,))
     ending = Ending(*gain, 0.0, 65535.0 if gain[0] > 99 else 255.0, absolute)
-    error = bounds.sum_error(stage, 0, CENTRE)
     found = bounds.single(stage, ending)
     if found is None:
         return
     assert found.folded
     assert found.margin > 0
+    error = bounds.sum_error(stage, 0, CENTRE, weight=found.weight)
     most = CENTRE * float(abs(stage.bank).sum())
     sums = rng.uniform(-most, most, 4000)
     true = gain[0] * (scale * (sums + CENTRE * stage.bank.sum()) + bias) + gain[1]
     seen = abs(true) < ending.high + 1
     for off in (error, -error):
         for fused in (False, True):
-            t = t_in_single(found.gain, found.lift, sums + off, fused=fused)
-            slack = abs(found.gain) * U * most  # the sum itself was rounded only here
+            t = t_in_single(found.gain, found.lift, found.weight * sums + off, fused=fused)
+            slack = abs(found.gain * found.weight) * U * most  # the sum itself was rounded only here
             assert (abs(t - true)[seen] <= found.margin - 2.0**-20 + slack).all()
 
 

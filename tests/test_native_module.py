@@ -48,7 +48,7 @@ def accepted() -> dict[str, Any]:
         "sums": np.full(2, 6.0),
         "inside": np.zeros(0),
         "whole": np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0], np.int64),
-        "reals": np.array([0.0, 1.0, 0.0, 0.0, 255.0, 1.0, 0.0, -1.0]),
+        "reals": np.array([0.0, 1.0, 0.0, 0.0, 255.0, 1.0, 1.0, 0.0, -1.0]),
     }
 
 
@@ -177,8 +177,8 @@ WRONG: dict[str, tuple[str, dict[str, Any]]] = {
     "too few words": ("whole", {"whole": words()[:-1]}),
     "too many words": ("whole", {"whole": np.append(words(), 0)}),
     "words that are floats": ("whole", {"whole": words().astype(float)}),
-    "too few numbers": ("reals", {"reals": np.zeros(7)}),
-    "numbers that are integers": ("reals", {"reals": np.zeros(8, np.int64)}),
+    "too few numbers": ("reals", {"reals": np.zeros(8)}),
+    "numbers that are integers": ("reals", {"reals": np.zeros(9, np.int64)}),
     **{
         f"{name} of {value}": ("whole", {"whole": words(**{name: value})})
         for name in WORDS[:4]

@@ -59,14 +59,15 @@ class Single:
     """
     How sums in single precision become t = gain * sum + lift, and how far t may then be off.
 
-    `margin` below 0: t never lies on the wrong side of a half. `folded`: gain and lift contain
-    scale, bias and shift, and the response is left out.
+    Sums are of weights times `weight`. `margin` below 0: t never lies on the wrong side of a half.
+    `folded`: weight, gain and lift contain scale, bias and shift, and the response is left out.
     """
 
     gain: float
     lift: float
     margin: float
-    folded: bool
+    folded: bool = False
+    weight: float = 1.0
 
 
 def single(stage: Stage, ending: Ending, pairs: Any = None) -> Single | None:  # noqa: ANN401 - see rank.py
@@ -79,18 +80,19 @@ def single(stage: Stage, ending: Ending, pairs: Any = None) -> Single | None:  #
     if stage.activation not in {"none", "relu", "abs"}:
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        errors = [sum_error(stage, f, CENTRE, pairs) for f in range(len(stage.bank))]
+        filters = range(len(stage.bank))
         if stage.combine is None and stage.activation == "none":
-            found = [_folded(stage, ending, f, errors[f]) for f in range(len(errors))]
+            found = [_folded(stage, ending, f, pairs) for f in filters]
             return found[0] if len(found) == 1 else _alike(found)
+        errors = [sum_error(stage, f, CENTRE, pairs) for f in filters]
         margin = _responded(stage, ending, errors)
-    return Single(ending.gain, ending.lift, margin, folded=False) if margin < DOUBT else None
+    return Single(ending.gain, ending.lift, margin) if margin < DOUBT else None
 
 
 def _alike(found: list[Single | None]) -> Single | None:
     """One ending for several filters that are written one by one."""
     margins = [one.margin for one in found if one]
-    same = {(one.gain, one.lift, one.margin < 0) for one in found if one}
+    same = {(one.weight, one.gain, one.lift, one.margin < 0) for one in found if one}
     if found[0] is None or len(margins) < len(found) or len(same) > 1:
         return None
     return replace(found[0], margin=max(margins))
@@ -99,15 +101,23 @@ def _alike(found: list[Single | None]) -> Single | None:
 # --- sums ---------------------------------------------------------------------------------------
 
 
-def sum_error(stage: Stage, f: int, largest: float, pairs: Any = None) -> float:  # noqa: ANN401 - see rank.py
-    """How far the sum of filter f may be off, for samples from -`largest` to `largest`."""
-    if not largest * float(abs(stage.bank[f]).sum()) < RANGE:
+def sum_error(
+    stage: Stage,
+    f: int,
+    largest: float,
+    pairs: Any = None,  # noqa: ANN401 - see rank.py
+    *,
+    weight: float = 1.0,
+) -> float:
+    """How far the sum of filter f times `weight` may be off, for samples of at most `largest`."""
+    bank = weight * stage.bank[f]
+    if not largest * float(abs(bank).sum()) < RANGE:
         return float("inf")
     if pairs is None:
-        return _line_error(stage.bank[f], largest, CELLS_OF_MATRIX, step=_step(stage))
-    products = [pair for plane in pairs[f] for pair in plane]
+        return _line_error(bank, largest, CELLS_OF_MATRIX, step=_step(stage))
+    products = [(column, weight * row) for plane in pairs[f] for column, row in plane]
     sizes = largest * sum(float(abs(c).sum() * abs(r).sum()) for c, r in products)
-    whole = _whole(stage.bank[f]) and all(_whole(c) and _whole(r) for c, r in products)
+    whole = _whole(bank) and all(_whole(c) and _whole(r) for c, r in products)
     if sizes < WHOLE and whole:
         return 0.0
     each = sum(_pair_error(c, r, largest, _step(stage)) for c, r in products)
@@ -115,7 +125,7 @@ def sum_error(stage: Stage, f: int, largest: float, pairs: Any = None) -> float:
     return (
         each
         + HIGHER_ORDER * U * adds * sizes
-        + RESIDUAL * largest * float(abs(stage.bank[f]).sum())
+        + RESIDUAL * largest * float(abs(bank).sum())
     )
 
 
@@ -132,6 +142,8 @@ def _pair_error(column: Values, row: Values, largest: float, step: Pair) -> floa
     """Columns are summed first; their errors and sizes go into the sums along the row."""
     off = _line_error(column.reshape(1, -1, 1), largest, cells_of_factor(len(column)), step=step)
     most = largest * float(abs(column).sum()) + off
+    if not most < RANGE:
+        return float("inf")
     along = _line_error(row.reshape(1, 1, -1), most, cells_of_factor(len(row)), down=1)
     return off * float(abs(row).sum()) + along
 
@@ -189,19 +201,33 @@ def _highest(sizes: Values, cells: int) -> Values:
 # --- what follows the sums ----------------------------------------------------------------------
 
 
-def _folded(stage: Stage, ending: Ending, f: int, error: float) -> Single | None:
-    """t = (gain * scale) * sum + lift in one step."""
+def _folded(stage: Stage, ending: Ending, f: int, pairs: Any) -> Single | None:  # noqa: ANN401 - see rank.py
+    """
+    t = (gain * scale) * sum + lift in one step.
+
+    Whole weights stay as they are, since their sums are exact. Others take gain and scale with them:
+    that is two roundings less.
+    """
     gain = ending.gain * stage.scale[f]
     middle = CENTRE * float(stage.bank[f].sum()) * stage.scale[f]
     lift = ending.gain * (middle + stage.bias[f] + stage.shift) + ending.lift
     high = max(abs(ending.low), abs(ending.high)) + 2.0
-    # Gain, its product, lift and their sum are rounded; what lies beyond low and high is cut.
+    if sum_error(stage, f, CENTRE, pairs) == 0.0:
+        return _exact(gain, lift, ending, high)
+    error = sum_error(stage, f, CENTRE, pairs, weight=gain)
+    # Lift is rounded, and the sum with it; what lies beyond low and high is cut.
+    margin = HIGHER_ORDER * (error + U * (abs(lift) + high)) + 2 * TIE
+    return Single(1.0, lift, margin, folded=True, weight=gain) if margin < DOUBT else None
+
+
+def _exact(gain: float, lift: float, ending: Ending, high: float) -> Single | None:
+    """The same for sums without error."""
+    # Gain, its product, lift and their sum are rounded.
     roundings = HIGHER_ORDER * U * (2 * (high + abs(lift)) + abs(lift) + high)
-    if error == 0.0 and not ending.absolute:
-        moved = _between_steps(gain, lift, ending, 2 * roundings)
-        if moved is not None:
-            return Single(gain, moved, -1.0, folded=True)
-    margin = abs(gain) * error * HIGHER_ORDER + roundings + 2 * TIE
+    moved = None if ending.absolute else _between_steps(gain, lift, ending, 2 * roundings)
+    if moved is not None:
+        return Single(gain, moved, -1.0, folded=True)
+    margin = roundings + 2 * TIE
     return Single(gain, lift, margin, folded=True) if margin < DOUBT else None
 
 

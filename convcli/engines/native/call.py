@@ -165,10 +165,10 @@ def _numbers(
         found = single(stage, ending, factors(stage) if name == "separable" else None)
     codes = COMBINES.index(stage.combine), ACTIVATIONS.index(stage.activation)
     absolute = ending is not None and ending.absolute
-    one = found or Single(1.0, 0.0, -1.0, folded=False)
+    one = found or Single(1.0, 0.0, -1.0)
     words = (*stage.stride, *stage.dilation, *codes, absolute, one.folded, found is not None)
     ends = (ending.gain, ending.lift, ending.low, ending.high) if ending else (1.0, 0.0, 0.0, 0.0)
-    reals = [stage.shift, *ends, one.gain, one.lift, one.margin]
+    reals = [stage.shift, *ends, one.weight, one.gain, one.lift, one.margin]
     numbers = np.array(reals, np.float64)
     numbers.setflags(write=False)
     return words, numbers

@@ -25,12 +25,12 @@ struct view {
 /* The end of a job: t = gain * v + lift, its size if `absolute`, and the nearest whole number from
  * low to high if the output is of integers.
  *
- * Sums in single precision become t by `single_gain` and `single_lift`, either after the response
- * or, if `folded`, at once. `margin` is how near to a half that t may come before the sample must
+ * Sums in single precision, of weights times `weight_gain`, become t by `single_gain` and
+ * `single_lift`, either after the response or, if `folded`, at once. `margin` is how near to a half that t may come before the sample must
  * be computed again in double precision; below 0, it never need be. */
 struct ending {
     double gain, lift, low, high;
-    double single_gain, single_lift, margin;
+    double weight_gain, single_gain, single_lift, margin;
     int absolute, folded;
 };
 

@@ -12,10 +12,6 @@
 
 #define TIE (0.5 + 1.0 / 1048576.0)
 
-/* Adding it leaves the nearest whole number in the last bits of a float. */
-#define MAGIC 12582912.0f
-#define MAGIC_BITS 0x4B400000
-
 /* Samples that are looked at together: many, since what they have in common must be added up. */
 #define LOOK 256
 
@@ -56,35 +52,69 @@ static inline double lift_float(const struct ending *ending) { return ending->si
 static inline double gain_double(const struct ending *ending) { return ending->gain; }
 static inline double lift_double(const struct ending *ending) { return ending->lift; }
 
-/* Bytes from single precision, the case that most pictures are, by hand; `look` below says the same
- * for all others. Constants are read first: stores of bytes may change anything, as C sees it. */
-INLINE struct look look_at_bytes(const struct ending *ending, const float *v, uint8_t *to,
-                                 int absolute)
+/* How bytes are found from sums in single precision, the case that most pictures are. */
+struct steps {
+    floats gain, lift, high, sure;
+    wholes size; /* all bits, or without the sign where t is a size */
+};
+
+/* What bytes have in common: bits of all levels, and how far t came from a whole number at most. */
+struct found {
+    wholes levels;
+    floats rest;
+};
+
+static inline struct steps steps_of(const struct ending *ending)
 {
-    floats gain = (floats){0} + (float)ending->single_gain;
-    floats lift = (floats){0} + (float)ending->single_lift;
-    floats low = (floats){0} + ((float)ending->low - 0.75f);
-    floats high = (floats){0} + ((float)ending->high + 0.75f);
-    floats sure = (floats){0} + (ending->margin < 0 ? 1.0f : (float)(0.5 - ending->margin));
-    wholes beyond = {0}, doubt = {0}, level[4];
-    for (size_t x = 0; x < LOOK; x += 4 * FLOATS) {
-        for (size_t n = 0; n < 4; n++) {
-            floats t = *(const loose_floats *)(v + x + n * FLOATS) * gain + lift;
-            t = absolute ? GREATEST(t, -t) : t;
-            t = LEAST(GREATEST(t, low), high);
-            floats shifted = t + MAGIC, rest = t - (shifted - MAGIC);
-            level[n] = (wholes)shifted - MAGIC_BITS;
-            doubt |= GREATEST(rest, -rest) > sure;
-            beyond |= level[n];
-        }
-        store_bytes(to + x, level);
-    }
-    return (struct look){has(beyond, ~UINT8_MAX), has(doubt, -1), 0};
+    floats zero = {0};
+    return (struct steps){zero + (float)ending->single_gain, zero + (float)ending->single_lift,
+                          zero + ((float)ending->high + 0.75f),
+                          zero + (ending->margin < 0 ? 1.0f : (float)(0.5 - ending->margin)),
+                          (wholes){0} + (ending->absolute ? INT32_MAX : -1)};
+}
+
+/* The level of a sum. Far below 0 there is no need to cut: the nearest whole number stays below. What
+ * is not a number becomes one below 0 as well, and leaves `rest` as it is (by the order of arguments). */
+INLINE wholes level_of(const struct steps *steps, floats sum, struct found *found)
+{
+    floats t = LEAST(steps->high, (floats)((wholes)(sum * steps->gain + steps->lift) & steps->size));
+    wholes level = NEAREST(t);
+    floats rest = t - __builtin_convertvector(level, floats);
+    found->rest = GREATEST((floats)((wholes)rest & INT32_MAX), found->rest);
+    found->levels |= level;
+    return level;
+}
+
+INLINE int is_beyond(const struct found *found) { return has(found->levels, ~UINT8_MAX); }
+
+INLINE int is_in_doubt(const struct found *found, const struct steps *steps)
+{
+    return has(found->rest > steps->sure, -1);
 }
 
 static struct look look_float_uint8_t(const struct ending *ending, const float *v, uint8_t *to)
 {
-    return ending->absolute ? look_at_bytes(ending, v, to, 1) : look_at_bytes(ending, v, to, 0);
+    const struct steps steps = steps_of(ending);
+    struct found found = {0};
+    for (size_t x = 0; x < LOOK; x += 4 * FLOATS) {
+        wholes level[4];
+        for (size_t n = 0; n < 4; n++)
+            level[n] = level_of(&steps, *(const loose_floats *)(v + x + n * FLOATS), &found);
+        store_bytes(to + x, narrow(level[0], level[1]), narrow(level[2], level[3]));
+    }
+    return (struct look){is_beyond(&found), is_in_doubt(&found, &steps), 0};
+}
+
+/* The level of t in double precision, cut, in place of another; what was counted of that is corrected. */
+static int32_t replaced(const struct ending *ending, double t, int32_t old, struct counts *counts)
+{
+    double rest;
+    int32_t now = nearest_double(t, ending->low, ending->high, &rest);
+    int32_t most = (int32_t)ending->high;
+    counts->below += (uint64_t)(now < 0) - (uint64_t)(old < 0);
+    counts->above += (uint64_t)(now > most) - (uint64_t)(old > most);
+    counts->again++;
+    return now < 0 ? 0 : now > most ? most : now;
 }
 
 /* How bytes are found from values that were rounded once to single precision. */
@@ -138,8 +168,11 @@ static struct look look_double_uint8_t(const struct ending *ending, const double
 {
     float single[LOOK];
     struct ending near = near_bytes(ending);
-    for (size_t x = 0; x < LOOK; x++)
+    int32_t odd = 0;
+    for (size_t x = 0; x < LOOK; x++) {
         single[x] = (float)(ending->gain * v[x] + ending->lift);
+        odd |= !(single[x] - single[x] == 0);
+    }
     struct look look = look_float_uint8_t(&near, single, to);
     for (size_t x = 0; look.doubt && x < LOOK; x++) {
         double rest, t = (double)single[x];
@@ -150,8 +183,7 @@ static struct look look_double_uint8_t(const struct ending *ending, const double
         to[x] = (uint8_t)(level < 0 ? 0 : level > UINT8_MAX ? UINT8_MAX : level);
         look.beyond |= level & ~UINT8_MAX;
     }
-    look.doubt = 0;
-    return look;
+    return (struct look){look.beyond, 0, odd};
 }
 #endif
 
@@ -175,16 +207,24 @@ static void NAMED(count)(const struct ending *ending, const REAL *restrict v, si
     counts->nan += (uint64_t)nan;
 }
 
-/* doubts[x] for LOOK samples, as `look` saw them. */
-static void NAMED(find_doubts)(const struct ending *ending, const REAL *restrict v,
+/* doubts[x] for `count` samples, as `look` saw them. */
+static void NAMED(find_doubts)(const struct ending *ending, const REAL *restrict v, size_t count,
                                uint8_t *restrict doubts)
 {
     REAL gain = (REAL)NAMED(gain)(ending), lift = (REAL)NAMED(lift)(ending);
     REAL low = (REAL)ending->low, high = (REAL)ending->high;
     REAL sure = (REAL)(0.5 - ending->margin);
-    for (int x = 0; x < LOOK; x++) {
+    for (size_t x = 0; x < count; x++) {
         REAL t = gain * v[x] + lift, rest;
         NAMED(nearest)(ending->absolute && t < 0 ? -t : t, low, high, &rest);
         doubts[x] = (rest < 0 ? -rest : rest) > sure;
     }
+}
+
+/* The level of one value, not cut. */
+static int32_t NAMED(level_at)(const struct ending *ending, REAL v)
+{
+    REAL t = (REAL)NAMED(gain)(ending) * v + (REAL)NAMED(lift)(ending), rest;
+    return NAMED(nearest)(ending->absolute && t < 0 ? -t : t, (REAL)ending->low, (REAL)ending->high,
+                          &rest);
 }

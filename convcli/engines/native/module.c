@@ -24,8 +24,13 @@
 #undef REAL
 #undef BYTES_BY_HAND
 
+#include "bytes.h"
+#include "patch.h"
+
 #define REAL double
 #define ROOT sqrt
+#define FINISH_BLOCK(...) (void)0
+#define SUM_PATCH(...) (void)0
 #include "levels.h"
 #include "taps.h"
 #include "rows.h"
@@ -36,9 +41,13 @@
 #include "spectral.h"
 #undef REAL
 #undef ROOT
+#undef FINISH_BLOCK
+#undef SUM_PATCH
 
 #define REAL float
 #define ROOT sqrtf
+#define FINISH_BLOCK finish_block
+#define SUM_PATCH(p, rows, ...) (p)->patch(rows, (p)->offset, (p)->kernel, __VA_ARGS__)
 #include "taps.h"
 #include "rows.h"
 #include "finish.h"
@@ -58,7 +67,7 @@ static const char *const names[BUFFERS] = {"block", "out",   "rows", "columns", 
 /* What the last two buffers hold, in order. */
 enum { STRIDE_DOWN, STRIDE_ALONG, DILATION_DOWN, DILATION_ALONG, COMBINE, ACTIVATION, ABSOLUTE,
        FOLDED, SINGLE, RANK, FFT_DOWN, FFT_ALONG, WHOLES };
-enum { SHIFT, GAIN, LIFT, LOW, HIGH, SINGLE_GAIN, SINGLE_LIFT, MARGIN, REALS_COUNT };
+enum { SHIFT, GAIN, LIFT, LOW, HIGH, WEIGHT_GAIN, SINGLE_GAIN, SINGLE_LIFT, MARGIN, REALS_COUNT };
 
 /* In single precision, or through transforms of so many samples, or as ever. */
 struct way {
@@ -167,7 +176,7 @@ static int words_of(const Py_buffer *b, struct job *job, struct way *way)
     job->shift = reals[SHIFT];
     job->ending = (struct ending){
         reals[GAIN],        reals[LIFT],        reals[LOW],    reals[HIGH],
-        reals[SINGLE_GAIN], reals[SINGLE_LIFT], reals[MARGIN], whole[ABSOLUTE] != 0,
+        reals[WEIGHT_GAIN], reals[SINGLE_GAIN], reals[SINGLE_LIFT], reals[MARGIN], whole[ABSOLUTE] != 0,
         whole[FOLDED] != 0};
     *way = (struct way){whole[SINGLE] != 0, (size_t)whole[FFT_DOWN], (size_t)whole[FFT_ALONG]};
     return 0;

@@ -39,9 +39,10 @@ struct pass {
     size_t first_span, stop_span, first_cell, stop_cell, first_weight;
 };
 
-/* Weights (plane, row, column), and where the samples of a plane and a column lie in a row. */
+/* Weights (plane, row, column), what all are multiplied by, and where the samples of a plane and a column lie in a row. */
 struct weights {
     const double *values;
+    double gain;
     size_t planes, rows, columns;
     size_t stride, dilation; /* along rows */
     const size_t *plane_offset, *column_offset;
@@ -59,7 +60,7 @@ static inline double weight_at(const struct weights *w, size_t c, size_t j, size
     if (j < above || (j - above) % w->dilation)
         return 0.0;
     size_t r = (j - above) / w->dilation;
-    return r < w->rows ? w->values[(c * w->rows + r) * w->columns + q] : 0.0;
+    return r < w->rows ? w->gain * w->values[(c * w->rows + r) * w->columns + q] : 0.0;
 }
 
 /* The next outputs at or behind `first` that a sample has weights for, without a gap; 0 if there are

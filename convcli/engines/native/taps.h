@@ -28,6 +28,9 @@ typedef struct {
     struct span *spans;
     struct pass *passes;
     size_t cell_count, weight_count, span_count, pass_count;
+    sum_patch *patch; /* sums the weights of the kernel as they stand; or NULL */
+    REAL *kernel;
+    const size_t *offset;
     int down;
 } NAMED(program);
 
@@ -38,6 +41,7 @@ static void NAMED(forget)(NAMED(program) * program)
     free(program->weights);
     free(program->spans);
     free(program->passes);
+    free(program->kernel);
 }
 
 /* Append the taps of cell (plane c, row j, column q) to the pass that began with span `first`. */
@@ -73,6 +77,24 @@ static void NAMED(add_pass)(NAMED(program) * p, const struct weights *w, size_t 
         p->passes[p->pass_count++] = pass;
 }
 
+/* Few taps of one plane, whose outputs lie next to each other, need no list. */
+static int NAMED(plan_patch)(NAMED(program) * p, const struct weights *w)
+{
+    size_t rows = w->rows, columns = w->columns;
+    int near = w->planes == 1 && w->stride == 1 && w->dilation == 1;
+    if (sizeof(REAL) > sizeof(float) || !near || rows > MOST_PATCH || columns > MOST_PATCH ||
+        p->down != (rows > 1 ? PATCH_VECTORS : 1) || !patches[rows][columns])
+        return 0;
+    p->kernel = malloc(rows * columns * sizeof *p->kernel);
+    if (!p->kernel)
+        return -1;
+    for (size_t n = 0; n < rows * columns; n++)
+        p->kernel[n] = (REAL)(w->gain * w->values[n]);
+    p->patch = patches[rows][columns];
+    p->offset = w->column_offset;
+    return 0;
+}
+
 /* The program of one filter, in passes of so many cells; -1 if there is no memory. */
 static int NAMED(plan)(NAMED(program) * p, const struct weights *w, int down, size_t most)
 {
@@ -90,7 +112,13 @@ static int NAMED(plan)(NAMED(program) * p, const struct weights *w, int down, si
         return -1;
     for (size_t first = 0; first < cells; first += most)
         NAMED(add_pass)(p, w, first, smaller(most, cells - first));
-    return 0;
+    return NAMED(plan_patch)(p, w);
+}
+
+/* Where vector n of a block at x is kept. */
+INLINE NAMED(loose) *NAMED(place)(REAL *const *sums, size_t x, int n, int across)
+{
+    return (NAMED(loose) *)(sums[n / across] + x + (size_t)(n % across) * LANES);
 }
 
 INLINE void NAMED(weigh)(NAMED(vec) acc[], const REAL *from, const REAL *weight, int across,
@@ -113,10 +141,11 @@ INLINE void NAMED(weigh)(NAMED(vec) acc[], const REAL *from, const REAL *weight,
                 NAMED(weigh)(acc, *from++ + x, weight, across, low, high);                         \
         break;
 
-/* One block of one pass at x; added to what is there unless `fresh`. */
+/* One block of one pass at x; added to what is there unless `fresh`. The sums are finished at once
+ * if there are `bytes`, else stored. */
 INLINE void NAMED(block)(const struct span *span, const struct span *stop, const REAL *weight,
-                         const REAL *const *from, size_t x, REAL *const *sums, int fresh, int down,
-                         int across)
+                         const REAL *const *from, size_t x, REAL *const *sums, int fresh,
+                         struct bytes *bytes, int down, int across)
 {
     NAMED(vec) acc[MOST_DOWN * MOST_ACROSS];
     for (int n = 0; n < down * across; n++)
@@ -134,28 +163,33 @@ INLINE void NAMED(block)(const struct span *span, const struct span *stop, const
             SPAN(2, 3)
             SPAN(3, 3)
         }
-    for (int i = 0; i < down; i++)
-        for (int v = 0; v < across; v++) {
-            NAMED(loose) *to = (NAMED(loose) *)(sums[i] + x + (size_t)v * LANES);
-            if (!fresh)
-                acc[i * across + v] += *to;
-            *to = acc[i * across + v];
-        }
+    for (int n = 0; !fresh && n < down * across; n++)
+        acc[n] += *NAMED(place)(sums, x, n, across);
+    if (bytes)
+        FINISH_BLOCK(bytes, acc, x, down, across);
+    else
+        for (int n = 0; n < down * across; n++)
+            *NAMED(place)(sums, x, n, across) = acc[n];
 }
 #undef SPAN
 
 #define BLOCKS(height)                                                                             \
     case height:                                                                                   \
         for (size_t x = 0; x < count; x += advance * ACROSS_##height * LANES)                      \
-            NAMED(block)(span, stop, weight, from, x, sums, fresh, height, ACROSS_##height);       \
+            NAMED(block)(span, stop, weight, from, x, sums, fresh, ends, height,          \
+                         ACROSS_##height);                                                              \
         break;
 
 /* sums[i][0 .. count-1] of a whole program; `rows` are the samples of the group. Up to SLACK samples
- * more are read and written. The blocks are `advance` times their own width apart: more than 1 if
+ * more are read and written. With `bytes` the last pass writes those, and no sums. The blocks are `advance` times their own width apart: more than 1 if
  * the outputs of a group lie not below each other, but side by side. */
 static void NAMED(sum)(const NAMED(program) * p, const REAL *const *rows, size_t count,
-                       size_t advance, REAL *const *sums, int fresh)
+                       size_t advance, REAL *const *sums, int fresh, struct bytes *bytes)
 {
+    if (fresh && p->patch) {
+        SUM_PATCH(p, rows, count, sums, bytes);
+        return;
+    }
     if (fresh && !p->pass_count)
         for (int i = 0; i < p->down; i++)
             memset(sums[i], 0, count * sizeof(REAL));
@@ -164,6 +198,7 @@ static void NAMED(sum)(const NAMED(program) * p, const REAL *const *rows, size_t
         const struct span *span = p->spans + pass->first_span, *stop = p->spans + pass->stop_span;
         const REAL *weight = p->weights + pass->first_weight;
         const REAL *const *from = p->from + pass->first_cell;
+        struct bytes *ends = n + 1 < p->pass_count ? NULL : bytes;
         for (size_t k = pass->first_cell; k < pass->stop_cell; k++)
             p->from[k] = rows[p->cells[k].row] + p->cells[k].offset;
         switch (p->down) {

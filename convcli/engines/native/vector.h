@@ -59,54 +59,107 @@ typedef float loose_floats __attribute__((vector_size(VECTOR_BYTES), aligned(4),
 typedef int32_t wholes __attribute__((vector_size(VECTOR_BYTES)));
 #define FLOATS (VECTOR_BYTES / sizeof(float))
 
-/* The vector extensions of C have no least and greatest, and no narrowing that saturates. */
+/* a * b + c, always rounded once or always twice: the compiler may choose, but not here and there
+ * another way. The vector extensions of C have no least and greatest, no rounding to the nearest whole number (a
+ * half to the even one; what no 32 bits can hold becomes the least number there is, or the nearest)
+ * and no narrowing that saturates. */
 #if defined(__AVX512F__)
 #include <immintrin.h>
+#define FUSED(a, b, c) ((floats)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
 #define LEAST(a, b) ((floats)_mm512_min_ps((__m512)(a), (__m512)(b)))
 #define GREATEST(a, b) ((floats)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define NEAREST(a) ((wholes)_mm512_cvtps_epi32((__m512)(a)))
 #elif defined(__AVX2__)
 #include <immintrin.h>
+#define FUSED(a, b, c) ((floats)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
 #define LEAST(a, b) ((floats)_mm256_min_ps((__m256)(a), (__m256)(b)))
 #define GREATEST(a, b) ((floats)_mm256_max_ps((__m256)(a), (__m256)(b)))
+#define NEAREST(a) ((wholes)_mm256_cvtps_epi32((__m256)(a)))
 #elif defined(__SSE2__)
 #include <emmintrin.h>
 #define LEAST(a, b) ((floats)_mm_min_ps((__m128)(a), (__m128)(b)))
 #define GREATEST(a, b) ((floats)_mm_max_ps((__m128)(a), (__m128)(b)))
+#define NEAREST(a) ((wholes)_mm_cvtps_epi32((__m128)(a)))
 #elif defined(__ARM_NEON)
 #include <arm_neon.h>
 #define LEAST(a, b) ((floats)vminq_f32((float32x4_t)(a), (float32x4_t)(b)))
 #define GREATEST(a, b) ((floats)vmaxq_f32((float32x4_t)(a), (float32x4_t)(b)))
+#if defined(__aarch64__)
+#define FUSED(a, b, c) ((floats)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))
+#define NEAREST(a) ((wholes)vcvtnq_s32_f32((float32x4_t)(a)))
+#endif
 #else
 #define CHOICE(mask, a, b) ((floats)(((mask) & (wholes)(a)) | (~(mask) & (wholes)(b))))
 #define LEAST(a, b) CHOICE((a) < (b), a, b)
 #define GREATEST(a, b) CHOICE((a) > (b), a, b)
 #endif
 
-/* Four vectors of whole numbers as bytes, cut at 0 and 255. */
-INLINE void store_bytes(uint8_t *to, const wholes v[4])
-{
-#if defined(__AVX512F__)
-    __m512i zero = _mm512_setzero_si512();
-    for (int n = 0; n < 4; n++)
-        _mm_storeu_si128((__m128i *)(to + 16 * n),
-                         _mm512_cvtusepi32_epi8(_mm512_max_epi32((__m512i)v[n], zero)));
-#elif defined(__AVX2__)
-    __m256i low = _mm256_packs_epi32((__m256i)v[0], (__m256i)v[1]);
-    __m256i high = _mm256_packs_epi32((__m256i)v[2], (__m256i)v[3]);
-    __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    __m256i bytes = _mm256_packus_epi16(low, high);
-    _mm256_storeu_si256((__m256i *)to, _mm256_permutevar8x32_epi32(bytes, order));
-#elif defined(__SSE2__)
-    __m128i low = _mm_packs_epi32((__m128i)v[0], (__m128i)v[1]);
-    __m128i high = _mm_packs_epi32((__m128i)v[2], (__m128i)v[3]);
-    _mm_storeu_si128((__m128i *)to, _mm_packus_epi16(low, high));
-#else
-    for (size_t n = 0; n < 4 * FLOATS; n++) {
-        int32_t level = v[n / FLOATS][n % FLOATS];
-        to[n] = (uint8_t)(level < 0 ? 0 : level > UINT8_MAX ? UINT8_MAX : level);
-    }
+#ifndef FUSED
+#define FUSED(a, b, c) ((a) * (b) + (c)) /* what has no such instruction rounds twice */
 #endif
+
+/* Adding it leaves the nearest whole number in the last bits of a float. */
+#define MAGIC 12582912.0f
+#define MAGIC_BITS 0x4B400000
+
+#ifndef NEAREST
+INLINE wholes NEAREST(floats t)
+{
+    floats within = LEAST(GREATEST(t, (floats){0} - 4194303.0f), (floats){0} + 4194303.0f) + MAGIC;
+    return (wholes)within - MAGIC_BITS;
 }
+#endif
+
+/* Two vectors of whole numbers as one of 16 bits, cut at what those can hold, in an order of its own;
+ * two of those as bytes in the first order, cut at 0 and 255. */
+typedef int16_t shorts __attribute__((vector_size(VECTOR_BYTES)));
+
+#if defined(__AVX512F__)
+INLINE shorts narrow(wholes a, wholes b) { return (shorts)_mm512_packs_epi32((__m512i)a, (__m512i)b); }
+
+INLINE void store_bytes(uint8_t *to, shorts a, shorts b)
+{
+    __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512i bytes = _mm512_packus_epi16((__m512i)a, (__m512i)b);
+    _mm512_storeu_si512(to, _mm512_permutexvar_epi32(order, bytes));
+}
+#elif defined(__AVX2__)
+INLINE shorts narrow(wholes a, wholes b) { return (shorts)_mm256_packs_epi32((__m256i)a, (__m256i)b); }
+
+INLINE void store_bytes(uint8_t *to, shorts a, shorts b)
+{
+    __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    __m256i bytes = _mm256_packus_epi16((__m256i)a, (__m256i)b);
+    _mm256_storeu_si256((__m256i *)to, _mm256_permutevar8x32_epi32(bytes, order));
+}
+#elif defined(__SSE2__)
+INLINE shorts narrow(wholes a, wholes b) { return (shorts)_mm_packs_epi32((__m128i)a, (__m128i)b); }
+
+INLINE void store_bytes(uint8_t *to, shorts a, shorts b)
+{
+    _mm_storeu_si128((__m128i *)to, _mm_packus_epi16((__m128i)a, (__m128i)b));
+}
+#else
+INLINE int32_t cut(int32_t n, int32_t low, int32_t high) { return n < low ? low : n > high ? high : n; }
+
+INLINE shorts narrow(wholes a, wholes b)
+{
+    shorts both;
+    for (size_t n = 0; n < FLOATS; n++) {
+        both[n] = (int16_t)cut(a[n], INT16_MIN, INT16_MAX);
+        both[FLOATS + n] = (int16_t)cut(b[n], INT16_MIN, INT16_MAX);
+    }
+    return both;
+}
+
+INLINE void store_bytes(uint8_t *to, shorts a, shorts b)
+{
+    for (size_t n = 0; n < 2 * FLOATS; n++) {
+        to[n] = (uint8_t)cut(a[n], 0, UINT8_MAX);
+        to[2 * FLOATS + n] = (uint8_t)cut(b[n], 0, UINT8_MAX);
+    }
+}
+#endif
 
 /* Whether any of these bits is set in any lane. */
 INLINE int has(wholes v, int32_t bits)
@@ -121,6 +174,13 @@ INLINE int has(wholes v, int32_t bits)
         found |= v[n];
     return (found & bits) != 0;
 #endif
+}
+
+/* Ask for the lines of memory from `from` on, `size` bytes. */
+static inline void foresee(const char *from, size_t size)
+{
+    for (size_t n = 0; n < size; n += CACHE_LINE)
+        __builtin_prefetch(from + n, 0, 2);
 }
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }

@@ -107,10 +107,16 @@ static int NAMED(lay_out)(NAMED(work) * w, size_t width)
     return layout->row_size > UINT32_MAX ? -1 : 0; /* as long as `struct cell` can say */
 }
 
+static double NAMED(weight_gain)(const struct job *job)
+{
+    return sizeof(REAL) == sizeof(float) ? job->ending.weight_gain : 1.0;
+}
+
 static struct weights NAMED(dense)(const NAMED(work) * w, size_t f)
 {
     const struct job *job = w->job;
     return (struct weights){job->bank + f * job->planes * job->taps_down * job->taps_along,
+                            NAMED(weight_gain)(job),
                             job->planes,
                             job->taps_down,
                             job->taps_along,
@@ -127,7 +133,7 @@ static struct weights NAMED(factor_down)(const NAMED(work) * w, size_t f, size_t
 {
     const struct job *job = w->job;
     const double *values = job->down + (f * programs_of(job) + n) * job->taps_down;
-    return (struct weights){values, 1, job->taps_down, 1, job->stride_down, job->dilation_down,
+    return (struct weights){values, 1.0, 1, job->taps_down, 1, job->stride_down, job->dilation_down,
                             NAMED(origin), NAMED(origin)};
 }
 
@@ -144,13 +150,15 @@ static struct weights NAMED(factor_along)(const NAMED(work) * w, size_t f, size_
 {
     const struct job *job = w->job;
     const double *values = job->along + (f * programs_of(job) + n) * job->taps_along;
+    double gain = NAMED(weight_gain)(job);
     if (!w->apart)
-        return (struct weights){values, 1, 1, job->taps_along, 1, 1, NAMED(origin),
+        return (struct weights){values, gain, 1, 1, job->taps_along, 1, 1, NAMED(origin),
                                 w->layout.column_offset};
     size_t rows = (job->taps_along + w->apart - 1) / w->apart;
     memset(folded, 0, rows * w->apart * sizeof(double));
     memcpy(folded, values, job->taps_along * sizeof(double));
-    return (struct weights){folded, 1, rows, w->apart, 1, 1, NAMED(origin), w->layout.column_offset};
+    return (struct weights){folded, gain, 1, rows, w->apart, 1, 1, NAMED(origin),
+                            w->layout.column_offset};
 }
 
 static int NAMED(plan_along)(NAMED(work) * w, size_t f, size_t n)
@@ -172,7 +180,8 @@ static size_t NAMED(taps_apart)(const struct job *job)
 {
     size_t width = ACROSS_4 * LANES, apart = width / job->step;
     int neighbours = job->stride_along == 1 && job->dilation_along == 1;
-    return neighbours && apart * job->step == width && job->taps_along > apart ? apart : 0;
+    int many = sizeof(REAL) > sizeof(float) || job->taps_along > MOST_PATCH;
+    return neighbours && apart * job->step == width && many && job->taps_along > apart ? apart : 0;
 }
 
 static int NAMED(plan_filters)(NAMED(work) * w)

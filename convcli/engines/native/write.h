@@ -58,45 +58,36 @@ static double NAMED(sum_factors_again)(const NAMED(work) * w, size_t f, size_t y
     return total;
 }
 
+/* So few taps are summed faster one by one than row by row. */
+#define FEW_TAPS 64
+
 static double NAMED(sample_again)(const NAMED(work) * w, size_t f, size_t y, size_t x)
 {
-    int folds = w->job->rank && w->job->stride_along == 1;
+    int many = w->job->taps_down * w->job->taps_along > FEW_TAPS;
+    int folds = w->job->rank && w->job->stride_along == 1 && many;
     return folds ? NAMED(sum_factors_again)(w, f, y, x) : NAMED(sum_again)(w, f, y, x);
 }
 
 /* A sample's t, computed again in double precision. It is of filter f, or of all combined. */
 static double NAMED(once_more)(const NAMED(work) * w, size_t f, size_t y, size_t x0, size_t x)
 {
-    struct job one = *w->job;
-    if (one.combine == NONE) {
-        w->again[0] = NAMED(sample_again)(w, f, y, x);
+    const struct job *job = w->job;
+    struct job one;
+    for (size_t n = 0; n < job->filters; n++)
+        if (job->combine != NONE || n == f)
+            w->again[n] = NAMED(sample_again)(w, n, y, x);
+    if (job->combine == NONE && job->filters > 1) {
+        w->again[0] = w->again[f];
+        one = *job;
         one.filters = 1;
         one.scale += f;
         one.bias += f;
         one.weight_sums += f;
-    } else
-        for (size_t n = 0; n < one.filters; n++)
-            w->again[n] = NAMED(sample_again)(w, n, y, x);
-    respond_double(&one, y, x0, 1, w->each_again);
-    double t = one.ending.gain * w->again[0] + one.ending.lift;
-    return one.ending.absolute ? fabs(t) : t;
-}
-
-/* Write a sample once more if its level is another, and correct what was counted. */
-static void NAMED(replace)(const struct ending *ending, double t, REAL before, struct counts *counts,
-                           int32_t *level)
-{
-    double rest;
-    REAL gain = (REAL)NAMED(gain)(ending), lift = (REAL)NAMED(lift)(ending), other;
-    REAL was = gain * before + lift;
-    int32_t old = NAMED(nearest)(ending->absolute && was < 0 ? -was : was, (REAL)ending->low,
-                                 (REAL)ending->high, &other);
-    int32_t now = nearest_double(t, ending->low, ending->high, &rest);
-    int32_t most = (int32_t)ending->high;
-    counts->below += (uint64_t)(now < 0) - (uint64_t)(old < 0);
-    counts->above += (uint64_t)(now > most) - (uint64_t)(old > most);
-    counts->again++;
-    *level = now < 0 ? 0 : now > most ? most : now;
+        job = &one;
+    }
+    respond_double(job, y, x0, 1, w->each_again);
+    double t = job->ending.gain * w->again[0] + job->ending.lift;
+    return job->ending.absolute ? fabs(t) : t;
 }
 
 /* From `x` on LOOK levels of the output row y, `count` of which there are, into `to`. */
@@ -112,13 +103,11 @@ static void NAMED(replace)(const struct ending *ending, double t, REAL before, s
             NAMED(count)(ending, v, count, counts);                                                \
         if (!look.doubt)                                                                           \
             return;                                                                                \
-        NAMED(find_doubts)(ending, v, doubts);                                                     \
+        NAMED(find_doubts)(ending, v, count, doubts);                                              \
         for (size_t n = 0; n < count; n++)                                                         \
             if (doubts[n]) {                                                                       \
-                int32_t level;                                                                     \
                 double t = NAMED(once_more)(w, f, y, x0, x + n);                                   \
-                NAMED(replace)(ending, t, v[n], counts, &level);                                   \
-                to[n] = (type)level;                                                               \
+                to[n] = (type)replaced(ending, t, NAMED(level_at)(ending, v[n]), counts);          \
             }                                                                                      \
     }
 
@@ -144,6 +133,15 @@ WRITE_LEVELS(uint16_t)
             SCATTER(type, levels[n]);                                                              \
     }
 
+/* Whether the samples of a row, of one filter, lie in the output as they lie in `sums`. */
+static inline int NAMED(together)(const struct job *job)
+{
+    const struct view *out = &job->out;
+    ptrdiff_t size = out->kind == U8 ? 1 : 2;
+    int alone = job->combine != NONE || job->filters == 1;
+    return alone && out->channel == size && out->column == (ptrdiff_t)job->step * size;
+}
+
 /* The output row y, from the values (or folded sums) of filter f, `length` samples of columns from
  * x0 on. */
 static void NAMED(write_row)(const NAMED(work) * w, size_t f, size_t y, size_t x0, const REAL *v,
@@ -151,9 +149,8 @@ static void NAMED(write_row)(const NAMED(work) * w, size_t f, size_t y, size_t x
 {
     const struct job *job = w->job;
     const struct view *out = &job->out;
-    size_t filters = job->combine == NONE ? job->filters : 1, size = out->kind == U8 ? 1 : 2;
-    int together = filters == 1 && out->channel == (ptrdiff_t)size &&
-                   out->column == (ptrdiff_t)(job->step * size);
+    size_t filters = job->combine == NONE ? job->filters : 1;
+    int together = NAMED(together)(job);
     char *row = out->data + (ptrdiff_t)y * out->row + (ptrdiff_t)x0 * out->column;
     if (out->kind == U8) {
         WRITE_ROW(uint8_t)
