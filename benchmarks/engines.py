@@ -28,7 +28,6 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,18 +35,18 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from columns import check, chosen_by_auto, engine, forced, opencv_sobel, torch_column, unproven
 from PIL import Image
-from scipy import ndimage
+from tables import table, word
 
-from convcli import bench, engines
+from convcli import bench
 from convcli.engines import native
-from convcli.errors import UsageError
-from convcli.plan import AUTO, Limits, cores
+from convcli.plan import AUTO, cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from convcli.bench import Block, Cell, Prepare, Run, Values
+    from convcli.bench import Block, Cell, Prepare, Values
     from convcli.spec import Job
 
 SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "dandelions.jpg"
@@ -57,8 +56,6 @@ SIZES = (3, 5, 7, 9, 11, 15, 21, 31, 63, 127)
 SMALL, MIDDLE = 15, 31
 """Largest kernels of the groups that are about something else than the size."""
 
-CORNER = (96, 130)
-TIE = 0.5 + 2.0**-20
 SOBEL = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 
 MATMUL = """
@@ -145,82 +142,6 @@ def copying(samples: Block, threads: int) -> float:
     return 2 * samples.nbytes / median(times[2:])
 
 
-# --- columns -------------------------------------------------------------------------------------
-
-
-def engine(job: Job, name: str, jobs: int) -> Prepare:
-    """A column of convcli."""
-    return lambda samples: bench.ours(job, samples, Limits(name, jobs))
-
-
-def forced(job: Job, samples: Block, jobs: int) -> dict[str, Prepare]:
-    """`auto`, and every engine that it does not choose."""
-    chosen = chosen_by_auto(job, samples)
-    others = [name for name in engines.WHY if name != chosen]
-    return {name: engine(job, name, jobs) for name in (AUTO, *others)}
-
-
-def chosen_by_auto(job: Job, samples: Block) -> str:
-    """The engine's name."""
-    return bench.planned(job, samples, Limits(AUTO)).stages[0].engine
-
-
-def torch_column(matrix: Values, threads: int) -> dict[str, Prepare]:
-    """conv2d of float32, one group a channel; nothing where torch is not installed."""
-    if not find_spec("torch"):
-        return {}
-    torch: Any = import_module("torch")
-    torch.set_num_threads(threads)
-    return {"torch conv2d": partial(_torch, torch, matrix)}
-
-
-def _torch(torch: Any, matrix: Values, samples: Block) -> Run:  # noqa: ANN401 - a module
-    size, channels = len(matrix), samples.shape[2]
-    weights = torch.tensor(matrix, dtype=torch.float32).expand(channels, 1, size, size).contiguous()
-    before, after = (size - 1) // 2, size // 2
-    convolve, pad = torch.nn.functional.conv2d, torch.nn.functional.pad
-
-    def run() -> object:
-        planes = torch.from_numpy(samples).permute(2, 0, 1)[None].float()
-        padded = pad(planes, (before, after, before, after), mode="reflect")
-        values = convolve(padded, weights, groups=channels)
-        return values.round_().clamp_(0, 255).byte()[0].permute(1, 2, 0).contiguous().numpy()
-
-    return run
-
-
-def opencv_sobel(samples: Block) -> Run:
-    """Two float gradients, their magnitude, and 8 bits of it."""
-    cv2: Any = import_module("cv2")
-    border = cv2.BORDER_REFLECT_101
-
-    def run() -> object:
-        x = cv2.Sobel(samples, cv2.CV_32F, 1, 0, borderType=border)
-        y = cv2.Sobel(samples, cv2.CV_32F, 0, 1, borderType=border)
-        return cv2.convertScaleAbs(cv2.magnitude(x.reshape(len(x), -1), y.reshape(len(y), -1)))
-
-    return run
-
-
-# --- the same numbers ----------------------------------------------------------------------------
-
-
-def check(columns: Mapping[str, Prepare], samples: Block, *matrices: Values, step: int = 1) -> None:
-    """Hold every column against SciPy's float64 on a corner, rounded by the law; or end."""
-    corner = np.ascontiguousarray(samples[: CORNER[0], : CORNER[1]])
-    values = [ndimage.correlate(corner, m[..., None], np.float64, "mirror") for m in matrices]
-    exact = values[0] if len(values) == 1 else np.sqrt(sum(part * part for part in values))
-    wanted = np.floor(exact[::step, ::step] + TIE).clip(0, np.iinfo(samples.dtype).max)
-    for name, prepare in columns.items():
-        try:
-            result: Any = prepare(corner)()
-        except UsageError:
-            continue
-        if not np.array_equal(result[0], wanted):
-            size = "x".join(map(str, matrices[0].shape))
-            raise SystemExit(f"{name}, {size}, stride {step}: not SciPy's float64 answer")
-
-
 # --- groups --------------------------------------------------------------------------------------
 
 
@@ -293,6 +214,15 @@ def threads(setting: Setting) -> Iterator[Line]:
         yield _shares("threads", setting, size, columns, job)
 
 
+def rounding(setting: Setting) -> Iterator[Line]:
+    """rounding: direct, random weights, 8 bits; the share of the time without looking for doubts"""
+    for size in _up_to(SMALL, setting):
+        job = bench.job_of(bench.dense(size))
+        proven = engine(job, "direct", setting.threads)
+        columns = {"unproven": unproven(proven), "correctly rounded": proven}
+        yield _shares("rounding", setting, size, columns, job)
+
+
 def _shares(
     group: str, setting: Setting, size: int, columns: Mapping[str, Prepare], job: Job
 ) -> Line:
@@ -311,7 +241,7 @@ def _up_to(largest: int, setting: Setting) -> Iterator[int]:
 
 
 GROUPS: dict[str, Callable[[Setting], Iterator[Line]]] = {
-    group.__name__: group for group in (dense, gaussian, sobel, stride, sixteen, threads)
+    group.__name__: group for group in (dense, gaussian, sobel, stride, sixteen, threads, rounding)
 }
 
 # --- tables --------------------------------------------------------------------------------------
@@ -338,21 +268,6 @@ def figures(line: Line, setting: Setting) -> dict[str, Any]:
 
 def _title(name: str) -> str:
     return "convcli" if name == AUTO else name
-
-
-def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Aligned lines under a head of all columns, in the order in which they first came."""
-    head = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [head, *([_word(row.get(name)) for name in head] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for line in cells:
-        yield "  ".join(f"{word:>{width}}" for word, width in zip(line, widths, strict=True))
-
-
-def _word(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"  # noqa: PLR2004 - no exponents
-    return "" if value is None else str(value)
 
 
 def left_out(lines: Iterable[Line], longest: float) -> Iterator[str]:
@@ -415,7 +330,7 @@ def main() -> None:
     sizes = [int(word) for word in said.sizes.split(",")]
     setting = Setting(samples, sizes, said.threads, effort, rate, copying(samples, said.threads))
     facts = machine(setting, said, source)
-    print(*(f"{name}: {_word(value)}" for name, value in facts.items()), sep="\n")
+    print(*(f"{name}: {word(value)}" for name, value in facts.items()), sep="\n")
     rows = [row for group in said.only for row in report(group, setting)]
     if said.json:
         said.json.write_text(json.dumps({"machine": facts, "rows": rows}, indent=2) + "\n")

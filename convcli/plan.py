@@ -32,9 +32,9 @@ ENGINES = (AUTO, *WHY)
 TILE, SMALLEST = 512, 64
 """Side of a tile: at 512 halo and calls weigh little; small results are cut up for the threads."""
 
-STRIP, LOWEST, WIDEST = 192, 16, 8192
+STRIP, LOWEST, WIDEST = 320, 16, 8192
 """
-Rows of a strip, the tile of compiled engines, which read whole rows and keep few of them: at 192
+Rows of a strip, the tile of compiled engines, which read whole rows and keep few of them: at 320
 halo and calls weigh little. Wider images are cut into columns.
 """
 

@@ -235,7 +235,9 @@ class Case:
         pairs = (self.filters, self.planes, rank)
         sides = [self.side(axis) for axis in (0, 1)] if way == "fft" else [0, 0]
         inside = np.ones((self.filters, self.height, self.width) if self.inside else 0)
-        whole = [*self.steps, self.combine, self.number % 8, 0, 0, single, rank, *sides]
+        folded = single and self.number % 3 > 0
+        whole = [*self.steps, self.combine, self.number % 8, 0, folded, single, rank, *sides]
+        high = 255.0 if out == "uint8" else 65535.0
         return [
             block,
             result,
@@ -250,7 +252,7 @@ class Case:
             bank.sum(axis=(1, 2, 3)),
             np.zeros(0) if single else inside,
             np.array(whole, np.int64),
-            np.array([0.5, 1.0, 0.25, 0.0, 255.0 if out == "uint8" else 65535.0, 1.0, 0.25, 0.01]),
+            np.array([0.5, 1.0, 0.25, 0.0, high, 0.5, 1.0, 0.25, 0.01]),
         ]
 
     def side(self, axis: int) -> int:

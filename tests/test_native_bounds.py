@@ -431,7 +431,8 @@ def test_folded_steps_err_less_than_their_margin(
     for off in (error, -error):
         for fused in (False, True):
             t = t_in_single(found.gain, found.lift, found.weight * sums + off, fused=fused)
-            slack = abs(found.gain * found.weight) * U * most  # the sum itself was rounded only here
+            # The sum itself was rounded only here.
+            slack = abs(found.gain * found.weight) * U * most
             assert (abs(t - true)[seen] <= found.margin - 2.0**-20 + slack).all()
 
 

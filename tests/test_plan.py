@@ -75,12 +75,12 @@ def test_small_results_are_cut_up_until_every_thread_has_work(
 @pytest.mark.parametrize(
     ("rows", "columns", "jobs", "tile", "workers"),
     [
-        (3000, 4000, 2, (188, 4000), 2),
+        (3000, 4000, 2, (300, 4000), 2),
         (600, 4000, 2, (75, 4000), 2),
         (3000, 4000, 64, (24, 4000), 64),
         (20, 20, 8, (16, 20), 2),
         (10, 20, 8, (16, 20), 1),
-        (3000, 20000, 2, (188, 6667), 2),
+        (3000, 20000, 2, (300, 6667), 2),
     ],
 )
 def test_compiled_engines_get_strips_of_whole_rows(

@@ -45,8 +45,8 @@ class Cost:
 
 # AMD EPYC (Zen 3), 3.2 GHz, AVX2 and fused multiply-add, GCC 12, NumPy 2.4, SciPy 1.17.
 COSTS = {
-    ("native", "single"): Cost(once=0.95, tap=0.023, factor=0.034, transform=1.05, again=6e-4),
-    ("native", "double"): Cost(once=1.6, tap=0.045, factor=0.066, transform=1.05),
+    ("native", "single"): Cost(once=0.5, tap=0.025, factor=0.033, transform=1.1, again=1e-3),
+    ("native", "double"): Cost(once=1.6, tap=0.045, factor=0.066, transform=1.1),
     ("numpy", "single"): Cost(once=12.0, tap=1.0, factor=0.8, transform=5.0),
     ("numpy", "double"): Cost(once=12.0, tap=1.0, factor=0.8, transform=5.0),
 }

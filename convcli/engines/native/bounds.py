@@ -122,11 +122,7 @@ def sum_error(
         return 0.0
     each = sum(_pair_error(c, r, largest, _step(stage)) for c, r in products)
     adds = (len(products) - 1) * (stage.taps[1] // CELLS_OF_LONG_FACTOR + 2)
-    return (
-        each
-        + HIGHER_ORDER * U * adds * sizes
-        + RESIDUAL * largest * float(abs(bank).sum())
-    )
+    return each + HIGHER_ORDER * U * adds * sizes + RESIDUAL * largest * float(abs(bank).sum())
 
 
 RESIDUAL = 1e-12
@@ -205,7 +201,7 @@ def _folded(stage: Stage, ending: Ending, f: int, pairs: Any) -> Single | None: 
     """
     t = (gain * scale) * sum + lift in one step.
 
-    Whole weights stay as they are, since their sums are exact. Others take gain and scale with them:
+    Whole weights stay as they are, since their sums are exact. Others take gain and scale along:
     that is two roundings less.
     """
     gain = ending.gain * stage.scale[f]
