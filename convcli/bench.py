@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import platform
 import time
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -27,6 +26,7 @@ from convcli.errors import UsageError
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
 from convcli.plan import AUTO, Limits, cores, make_plan
+from convcli.record import record
 from convcli.run import filtered
 from convcli.treatment import Kind
 
@@ -62,7 +62,7 @@ CROP = 64
 """Side of the first crop; each is twice as wide as the one before."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Effort:
     """
     At most `runs` of a column, and none more once they took `patience` seconds together.
@@ -76,7 +76,7 @@ class Effort:
     enough: float = 0.05
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cell:
     """Seconds of one column; None where it refuses the kernel, no `runs` where it is estimated."""
 
@@ -90,7 +90,7 @@ class Cell:
         return self.seconds is not None and not self.runs
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """One kernel: what `auto` would choose for it, and every column."""
 

@@ -11,7 +11,7 @@ a -> k-1-a. Kernels of one recipe that differ in size are laid on each other by 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ from convcli.kernels.kernel import OPERATIONS, ZERO_SUM
 from convcli.kernels.number import parse_number
 from convcli.pixels import DEPTHS
 from convcli.policy import check_sums
+from convcli.record import record
 from convcli.response import RANGES
 from convcli.spec import ALPHAS, EXTENTS, LIGHTS, SCALES, Extent, Job, Padding, Pair, Pixels, Stage
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 LARGEST = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wishes:
     """What a caller may say beside the kernels; None leaves it to the kernel file."""
 

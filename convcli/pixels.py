@@ -8,10 +8,10 @@ float64 noise (about 1e-11) can decide. The law holds while sum|w| * max|x| stay
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from convcli.errors import InputError, OutputError
+from convcli.record import mutable, record
 from convcli.response import RANGES, Ending
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ LIMIT = 2.0**31
 """The law of rounding holds while sum|w| * max|x| stays below this."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scale:
     """The values a sample can take: `low`..`high`, and `full`, which stands for white, if any."""
 
@@ -94,7 +94,7 @@ def _stretched(full: float, span: tuple[float, float]) -> tuple[float, float]:
     return gain, -span[0] * gain
 
 
-@dataclass(slots=True)
+@mutable
 class Clipped:
     """How many of the `total` colour samples were cut, below and above; the `span` of a stretch."""
 
@@ -110,7 +110,7 @@ class Clipped:
         self.total += other.total
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finish:
     """
     The last step of every job: float64 values to the samples of the output.

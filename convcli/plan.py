@@ -8,7 +8,6 @@ report quotes it.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ from convcli.engines import NUMPY, WHY, cost, engine
 from convcli.engines.direct import CACHED
 from convcli.errors import InputError, UsageError
 from convcli.policy import gain, settle
+from convcli.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +56,7 @@ SHARE = 0.5
 """Share of the machine's memory that a job may take unless told otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """What a job may use: an engine by name or `auto`, threads, bytes, pixels."""
 
@@ -66,7 +66,7 @@ class Limits:
     max_pixels: int | None = 250_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StagePlan:
     """
     One stage: its output (rows, columns, channels), the engine, its body and why, the work.
@@ -85,7 +85,7 @@ class StagePlan:
     scratch: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """What will be done to one image. `memory` is the estimated peak, in bytes."""
 

@@ -15,10 +15,11 @@ import io
 import json
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from convcli.record import mutable, record
 from convcli.wording import legible, printable
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Clock:
         return time.perf_counter() - self._start
 
 
-@dataclass(slots=True)
+@mutable
 class Item:
     """One image: what went in, what was decided, what came out, how long it took."""
 
@@ -106,7 +107,7 @@ class Item:
         return self.megapixels / self.wall if self.wall else 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """One fact of every item: its name in files, its title in tables, its unit and meaning."""
 
@@ -201,7 +202,7 @@ def as_text(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
 
 
-@dataclass(slots=True)
+@mutable
 class Report:
     """A run: the command, when it began, what it ran with, and its items in order."""
 

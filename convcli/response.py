@@ -12,8 +12,9 @@ methods, because the names are read by commands that never touch a sample.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from convcli.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +115,7 @@ RANGES: dict[str, tuple[str, Callable[[Values, float, tuple[float, float]], Valu
 """What becomes of values before they are rounded: of (values, full, (least, greatest))."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ending:
     """
     How values become samples that are whole numbers, as far as one multiplication can say it.

@@ -6,7 +6,7 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +17,7 @@ from convcli.errors import ConvError, InputError
 from convcli.pixels import Clipped, Target
 from convcli.plan import Limits, Plan, make_plan
 from convcli.policy import beyond, gain
+from convcli.record import record
 from convcli.report import Clock, Item
 from convcli.source import Samples, windows
 from convcli.treatment import Kind
@@ -44,7 +45,7 @@ STANDARD = {"-": "standard input"}
 """What a message calls an input that has no name of its own."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Writing:
     """
     How the output is written: JPEG, WebP and AVIF quality 1..100, and over what.

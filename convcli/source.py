@@ -11,11 +11,13 @@ before, and so on down to the file. Tiles, chains and images larger than memory 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+
+from convcli.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 Shape = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Window:
     """Rows top..bottom-1 and columns left..right-1 of an image."""
 
@@ -61,7 +63,7 @@ class Source(Protocol):
         """Samples of the window, (rows, columns, channels)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Samples:
     """An array (row, column, channel) in memory; windows are views, never copies."""
 
@@ -78,7 +80,7 @@ class Samples:
         return self.array[window.top : window.bottom, window.left : window.right]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mapped:
     """`function` over every pixel of a source; it may change the channels, never the size."""
 
@@ -96,7 +98,7 @@ class Mapped:
         return self.function(self.source.read(window))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Engine:
     """
     What runs a stage on one window: an engine with one of its bodies; called, it gives values.
@@ -114,7 +116,7 @@ class Engine:
         return self.values(*arguments, inside=inside)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Filtered:
     """
     One stage over a source, run by an engine.

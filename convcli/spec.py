@@ -25,6 +25,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 from convcli.errors import KernelError, UsageError
+from convcli.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +78,7 @@ OUTSIDE = -1
 AXES = ("row", "column")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """How one padding mode extends `abcdef`: `drawing` shows it, `index` computes it."""
 
@@ -135,7 +136,7 @@ PADDING_ALIASES = {
 """Other libraries' words, each with its library's name: the same word means different things."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Padding:
     """
     How an image goes on beyond its edges; wider than the image repeats the rule.
@@ -332,7 +333,7 @@ def _weighed(weights: Values, rows: Values, columns: Values) -> Values:
     return seen
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pixels:
     """
     What samples mean, settled at the two ends: undone on reading, redone on writing.
@@ -348,7 +349,7 @@ class Pixels:
     light: str = "encoded"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Job:
     """Stages in order, and the pixel policy: what is wanted of any image."""
 

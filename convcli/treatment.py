@@ -10,7 +10,7 @@ A job settled for one kind of image: what its channels mean before, between and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from convcli import light
 from convcli.pixels import Clipped, not_whole
+from convcli.record import record
 from convcli.source import Filtered, Mapped
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ INVISIBLE = 1e-9
 """Filtered alpha below this share of full is float64 noise around nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kind:
     """What is known of an image before it is decoded: dtype, layout and number of channels."""
 
@@ -55,7 +56,7 @@ class Kind:
         return self.channels - self.alpha
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Treatment:
     """
     How one kind of image goes through a job. `settle` makes it.

@@ -15,13 +15,14 @@ from __future__ import annotations
 import math
 import random
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convcli.errors import ResultError, UsageError
 from convcli.pixels import LIMIT
+from convcli.record import record
 from convcli.response import ACTIVATIONS, COMBINES
 from convcli.source import Engine, Filtered, Mapped, Samples, Window
 from convcli.spec import OUTSIDE
@@ -140,7 +141,7 @@ NAIVE = Engine("naive", "loops", naive)
 # --- the window ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """The window of the output that is recomputed, and the seed that chose it."""
 
@@ -210,7 +211,7 @@ def _work(source: Source, rows: int, columns: int) -> int:
 # --- the verdict ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Result:
     """What a run has made: from which samples, how, and what it found on the way."""
 

@@ -10,7 +10,6 @@ Words, and what the help says of them, come from the tables that implement them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,6 +29,7 @@ from convcli.cli.choices import (
     explained,
 )
 from convcli.pixels import DEPTHS
+from convcli.record import mutable
 from convcli.response import RANGES
 from convcli.spec import ALPHAS, CHANNELS, EXTENTS, PADDINGS, SCALES
 
@@ -51,7 +51,7 @@ DEPTH_WORDS = {
 }
 
 
-@dataclass(slots=True)
+@mutable
 class Session:
     """What one call of the command line knows of itself."""
 

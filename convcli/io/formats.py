@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convcli.errors import UsageError
+from convcli.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,7 @@ _NUMBERS = _TIFF | {"bool", "int64", "uint64", "float16"}
 _EVERYTHING = frozenset({"icc", "exif", "xmp", "dpi"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Format:
     """
     One row of the table.

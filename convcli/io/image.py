@@ -8,8 +8,9 @@ Everything here is plain data; NumPy is needed to fill it, not to import it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from convcli.record import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +21,7 @@ Layout: TypeAlias = Literal["grey", "grey+alpha", "rgb", "rgb+alpha", "numbers"]
 CHANNELS: dict[Layout, int] = {"grey": 1, "grey+alpha": 2, "rgb": 3, "rgb+alpha": 4}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Metadata:
     """
     What a file says beside its samples; None or empty where it says nothing.
@@ -39,7 +40,7 @@ class Metadata:
     png: tuple[tuple[bytes, bytes], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Image:
     """
     A decoded file, upright: orientation is baked into the samples.
@@ -61,7 +62,7 @@ class Image:
         return self.layout.endswith("+alpha")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Header:
     """
     What a file says about its samples, read without decoding them.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from convcli.errors import InputError
@@ -16,6 +16,7 @@ from convcli.io.image import CHANNELS, Header, Image, Layout, Metadata, Samples
 from convcli.io.limits import check_size, damaged
 from convcli.io.orientation import stated, swaps_sides
 from convcli.io.settle import settle
+from convcli.record import mutable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ _LAYOUTS: dict[int, Layout] = {1: "grey", 3: "rgb", 4: "rgb"}
 _CM_PER_INCH = 2.54
 
 
-@dataclass(slots=True)
+@mutable
 class Jpeg:
     """Frame header and metadata segments; `ended` tells whether the end marker was found."""
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from convcli.errors import InputError
 from convcli.io.image import Metadata
 from convcli.io.limits import damaged
+from convcli.record import mutable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ _TEXT_LIMIT, _PROFILE_LIMIT = 1 << 20, 1 << 24  # bytes once inflated
 _INCH = 0.0254  # metres
 
 
-@dataclass(slots=True)
+@mutable
 class Png:
     """IHDR's fields, the chunks that matter and the compressed samples, unread."""
 

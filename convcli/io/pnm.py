@@ -9,12 +9,12 @@ Samples are scaled to the full range of 8 or 16 bits where maxval is not 255 or 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convcli.io.image import CHANNELS, Header, Image, Layout, Metadata, Samples
 from convcli.io.limits import check_size, damaged
 from convcli.io.settle import settle
+from convcli.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ _PAM = re.compile(rb"P7\s*\n(.{0,4096}?)ENDHDR\n", re.DOTALL)
 _BYTE, _WORD = 255, 65535
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pnm:
     """Header: `kind` is the character after P, `start` the offset of the first sample."""
 

@@ -14,10 +14,11 @@ Every node knows its line and column (from 1; 0 where unknown), so that each fau
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from convcli.errors import KernelError
+from convcli.record import mutable, record
 from convcli.wording import printable
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _EXCERPT_WIDTH: Final = 72
 Style: TypeAlias = Literal["plain", "quoted", "block"]
 
 
-@dataclass(slots=True)
+@mutable
 class Scalar:
     """One value that is no list and no table: its text, and how it was written."""
 
@@ -48,7 +49,7 @@ class Scalar:
     style: Style = "plain"
 
 
-@dataclass(slots=True)
+@mutable
 class Items:
     """A list."""
 
@@ -57,7 +58,7 @@ class Items:
     column: int = 0
 
 
-@dataclass(slots=True)
+@mutable
 class Table:
     """Keys and values, each key with its own position."""
 
@@ -73,7 +74,7 @@ class Table:
 Node: TypeAlias = Scalar | Items | Table
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fault:
     """One thing that is wrong with a kernel file; line and column count from 1, 0 is unknown."""
 
@@ -93,7 +94,7 @@ class Broken(Exception):
     """Reading this file cannot go on; its faults are with the `Findings`."""
 
 
-@dataclass(slots=True)
+@mutable
 class Findings:
     """The faults of one file, in the order found, and the lines to show them in."""
 

@@ -7,13 +7,13 @@ parameter may be written without its name (`gaussian:2`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from convcli.errors import KernelError
 from convcli.kernels import contrast, smoothing
 from convcli.kernels.fields import meant
 from convcli.kernels.number import parse_number, shown
+from convcli.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ Kind: TypeAlias = Literal["number", "whole", "word", "switch"]
 _SWITCH: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Knob:
     """One parameter: its kind, its default (None is derived from the others) and its range."""
 
@@ -61,7 +61,7 @@ class Knob:
         return int(number) if number == int(number) else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Family:
     """A formula with parameters."""
 
@@ -71,7 +71,7 @@ class Family:
     build: Callable[..., Kernel]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Made:
     """A kernel, and the value of every parameter that it was made with."""
 

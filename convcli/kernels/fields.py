@@ -10,13 +10,14 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from convcli.errors import KernelError
 from convcli.kernels.document import Findings, Items, Node, Scalar, Table, one_line
 from convcli.kernels.kernel import Bias, Kernel
 from convcli.kernels.number import Number, parse_number, shown, wrong_with
+from convcli.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +31,7 @@ _LONGEST_TEXT: Final = 4000
 _MOST_NAMES: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fields:
     """The keys of one table, taken one by one."""
 

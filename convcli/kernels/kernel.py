@@ -13,12 +13,12 @@ A matrix is a tuple of tuples of Python floats: listing kernels must not wait fo
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
 
 from convcli.errors import KernelError
 from convcli.kernels import structure
 from convcli.kernels.number import parse_number
+from convcli.record import record
 from convcli.response import COMBINES
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ ZERO_SUM: Final = 1e-9
 MAX_CELLS: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bias:
     """
     value + share * full range, added to every result after the scale.
@@ -68,7 +68,7 @@ class Bias:
         return " + ".join([*parts, *([f"{self.share * 100:g}%"] if self.share else [])])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kernel:
     """
     weight[i][j] = matrix[i][j] * scale, as a person writes them: no flip is applied here.
@@ -183,7 +183,7 @@ class Kernel:
         return self.scale * _total(cells) + 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Recipe:
     """
     result = activation(combine(kernel_1 * x, kernel_2 * x, ...) + bias), then `range`.

@@ -15,7 +15,7 @@ faults as data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +33,7 @@ from convcli.kernels.document import (
 )
 from convcli.kernels.kernel import OPERATIONS, Kernel, Recipe
 from convcli.kernels.weights import WEIGHTS, Weighing
+from convcli.record import record
 from convcli.response import ACTIVATIONS, COMBINES, RANGES
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ YAML_SUFFIXES: Final = (".yaml", ".yml")
 KERNEL_SUFFIXES: Final = (*YAML_SUFFIXES, ".toml")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Heading:
     """What a list of kernels shows of a file, read without making its weights."""
 
@@ -107,7 +108,7 @@ def stem(path: Path) -> str:
     return fields.safe_name(path.name.split(".")[0] or path.name)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Wish:
     """What the caller of a file asks for beside the file."""
 
@@ -181,7 +182,7 @@ def _described(recipe: Recipe, own: fields.Fields) -> Recipe:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Part:
     kernel: Kernel
     parameters: tuple[tuple[str, Parameter], ...] = ()

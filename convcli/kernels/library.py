@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,7 @@ from convcli.kernels import families, kernelfile
 from convcli.kernels.kernel import Recipe
 from convcli.kernels.kernelfile import KERNEL_SUFFIXES, load_file, read_heading, stem
 from convcli.kernels.number import shown
+from convcli.record import record
 from convcli.wording import printable
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _NUMBER_SUFFIXES: Final = (".csv", ".txt", ".npy", ".png")
 _MOST_FILES: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """A folder of kernel files, and the name it goes by in messages."""
 
@@ -56,7 +57,7 @@ class Place:
         return [self.path / name for name in names[:_MOST_FILES] if not name.startswith(".")]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """One line of a list of kernels; `shadowed` where an earlier place has the same name."""
 

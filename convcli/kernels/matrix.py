@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -23,6 +22,7 @@ from convcli.errors import KernelError
 from convcli.kernels.document import MOST_FAULTS, excerpt
 from convcli.kernels.kernel import MAX_CELLS, Kernel, Matrix, ragged
 from convcli.kernels.number import Number, common_scale, parse_number, scaled, wrong_with
+from convcli.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ _TOO_MANY: Final = f"more than {MAX_CELLS} numbers"
 _LONGEST: Final = 25 * MAX_CELLS
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slip:
     """One mistake in a matrix text: 0-based line and character, and the cell counted from 1."""
 
@@ -46,7 +46,7 @@ class Slip:
     cell: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reading:
     """What a text holds: matrix * scale, or the slips that keep it from being one."""
 

@@ -8,7 +8,6 @@ The weights of one kernel in a kernel file, from whichever key gives them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +17,7 @@ from convcli.kernels.document import Items, Node, Scalar, Table, one_line
 from convcli.kernels.kernel import MAX_CELLS, Kernel, ragged
 from convcli.kernels.matrix import Reading, Slip, scan
 from convcli.kernels.number import Number, common_scale, parse_number, wrong_with
+from convcli.record import mutable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ WEIGHTS: Final = ("matrix", "row", "column", "generate", "file")
 _FORM: Final = "is a text block or a list of rows: [[1, 2], [3, 4]]"
 
 
-@dataclass(slots=True)
+@mutable
 class Weighing:
     """Takes the weights out of a table; `parameters` tells what a generated kernel came from."""
 
