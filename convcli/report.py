@@ -10,9 +10,7 @@ are no text are escaped in every form, and what would break a row or move a curs
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 import time
 from contextlib import contextmanager
 from dataclasses import field
@@ -236,6 +234,8 @@ class Report:
 
 
 def _json(report: Report) -> str:
+    import json
+
     whole = {
         "schema": SCHEMA,
         "run": report.head(),
@@ -246,6 +246,8 @@ def _json(report: Report) -> str:
 
 
 def _jsonl(report: Report) -> str:
+    import json
+
     lines = [
         {"type": "run", "schema": SCHEMA, **report.head()},
         *({"type": "item", **row(item)} for item in report.items),
@@ -255,6 +257,8 @@ def _jsonl(report: Report) -> str:
 
 
 def _csv(report: Report) -> str:
+    import csv
+
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(column.name for column in COLUMNS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -24,6 +23,7 @@ from convcli.treatment import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import ThreadPoolExecutor
 
     from numpy.typing import NDArray
 
@@ -226,6 +226,8 @@ def _each(work: Callable[[Part], Done], parts: Iterable[Part], workers: int) -> 
     if workers == 1:
         yield from map(work, parts)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(workers) as pool:
         try:
             yield from _started(pool, work, parts)

@@ -19,7 +19,6 @@ been turned by 180 degrees before it gets here, and its anchor a has become k-1-
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
@@ -189,6 +188,8 @@ def _constant(value: str, text: str) -> float:
 
 
 def _padding_hint(text: str) -> str:
+    import difflib
+
     close = difflib.get_close_matches(text.strip().lower(), [*PADDINGS, *PADDING_ALIASES], n=1)
     known = "constant[:V], " + ", ".join(mode for mode in PADDINGS if mode != "constant")
     return f"Did you mean '{close[0]}'? ({known})" if close else f"Known: {known}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -131,6 +130,8 @@ def _noted(book: Journal, speak: Callable[[Item], None], *, debug: bool) -> Done
 
     def done(item: Item, error: ConvError | None) -> None:
         if error and debug:
+            import traceback
+
             traceback.print_exception(error)
         book.note(item)
         speak(item)

@@ -6,7 +6,6 @@ Every word comes from the table that implements it, together with its explanatio
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
@@ -141,6 +140,8 @@ def completions(table: Mapping[str, str], incomplete: str) -> list[CompletionIte
 
 def nearest(word: str, known: Mapping[str, str]) -> str:
     """`Did you mean 'clip'? (clip, abs, ...)`, or the list alone."""
+    import difflib
+
     close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.5)
     words = ", ".join(known)
     return f"Did you mean {close[0]!r}? ({words})" if close else f"Known: {words}"

@@ -17,8 +17,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import tempfile
-import traceback
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -141,6 +139,8 @@ def run(args: Sequence[str] | None = None) -> int:
         code = CLOSED_PIPE
     except BaseException as error:  # noqa: BLE001 - the one place: every exception ends here
         if session.debug and not isinstance(error, SystemExit):
+            import traceback
+
             traceback.print_exc()
         code = tell(streams.recognised(error))
     streams.drain()
@@ -179,6 +179,9 @@ def _stopped(error: BaseException) -> int:
 
 
 def _bug(error: BaseException) -> int:
+    import tempfile
+    import traceback
+
     text = "".join(traceback.format_exception(error))
     head = f"convcli {__version__}, Python {sys.version}\n{sys.argv}\n\n"
     handle, name = tempfile.mkstemp(prefix="convcli-crash-", suffix=".txt")

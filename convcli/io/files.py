@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import sys
 from pathlib import Path
@@ -190,7 +189,7 @@ def _write_stdout(payload: bytes) -> None:
 
 def _replace(target: Path, payload: bytes, *, overwrite: bool) -> None:
     # Not `.{name}.…`: a name of 255 bytes is allowed and a longer one is not.
-    temporary = target.with_name(f".convcli-{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f".convcli-{os.urandom(8).hex()}.tmp")
     try:
         # 0o666 less the umask, as for any new file; O_EXCL: nobody can have planted a link here.
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)

@@ -10,7 +10,6 @@ Formats without dtypes are read, not written.
 
 from __future__ import annotations
 
-import difflib
 import os
 from typing import TYPE_CHECKING
 
@@ -160,6 +159,8 @@ def _fallback(path: str, fallback: str | None) -> str:
 
 
 def _suggestion(suffix: str) -> str:
+    import difflib
+
     known = writable_suffixes()
     close = difflib.get_close_matches(suffix, known, n=1)
     meant = f"Did you mean '{close[0]}'? " if close else ""

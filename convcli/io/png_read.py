@@ -7,7 +7,6 @@ only: what it would say about the rest goes to the terminal, and this library ne
 
 from __future__ import annotations
 
-import logging
 import struct
 import zlib
 from typing import TYPE_CHECKING
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 _LAYOUTS: dict[int, Layout] = {
     GREY: "grey", RGB: "rgb", PALETTE: "rgb", GREY_ALPHA: "grey+alpha", RGB_ALPHA: "rgb+alpha",
 }  # fmt: skip
-_SILENCE = logging.NullHandler()
 
 
 def probe(data: bytes, name: str) -> Header:
@@ -83,10 +81,13 @@ def _notes(png: Png, metadata: Metadata) -> Iterator[str]:
 
 
 def _libpng(data: bytes) -> Samples:
+    import logging
+
     import imagecodecs
 
-    # Its remarks (on interlacing, which it handles) would go to the terminal.
-    logging.getLogger("imagecodecs").addHandler(_SILENCE)
+    log = logging.getLogger("imagecodecs")
+    if not log.hasHandlers():  # its remarks (on interlacing, which it handles) would be printed
+        log.addHandler(logging.NullHandler())
     samples: Samples = imagecodecs.png_decode(data)
     return samples
 

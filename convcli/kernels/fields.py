@@ -7,7 +7,6 @@ file come out together.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from dataclasses import replace
@@ -187,6 +186,8 @@ def _counts(text: str) -> bool:
 
 def meant(word: str, known: Iterable[str]) -> str:
     """` Did you mean 'matrix'?`, or nothing where no known word is close."""
+    import difflib
+
     close = difflib.get_close_matches(word[:_LONGEST_NAME], list(known), n=1)
     return f" Did you mean '{close[0]}'?" if close else ""
 

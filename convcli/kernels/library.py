@@ -13,7 +13,6 @@ the way of nothing but itself.
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -227,6 +226,8 @@ def _entries(place: Place) -> Iterator[Entry]:
 
 
 def _unknown(name: str, places: Sequence[Place]) -> KernelError:
+    import difflib
+
     known = {word for entry in listing(places) for word in (entry.name, *entry.aliases)}
     near = difflib.get_close_matches(name[:80], sorted(known | set(families.FAMILIES)), n=3)
     close = f" Close: {', '.join(near)}." if near else ""
