@@ -41,6 +41,9 @@ halo and calls weigh little. Wider images are cut into columns.
 TURNS = 4
 """Strips that every thread should get, equally many, as long as they are not too low."""
 
+ALONE = 0.002
+"""Seconds of work that one thread does sooner than several are started: 5 ms in a new process."""
+
 QUIET = 2.0**26
 """Sums below this bear the noise of `fft`: 4e-15 of them is a quarter of what a tie may be off."""
 
@@ -118,7 +121,7 @@ def make_plan(job: Job, kind: Kind, shape: Shape, target: Target, limits: Limits
     stages = tuple(_stages(treatment, shape, limits.engine))
     rows, columns, _ = stages[-1].shape
     out = (rows, columns, treatment.channels)
-    tile, workers = _tiling(treatment, stages, _threads(limits))
+    tile, workers = _tiling(treatment, stages, allowed(limits))
     memory = _memory(treatment, stages, shape, tile) * workers + _held(treatment, shape, out)
     _check_memory(memory, limits, shape)
     return Plan(treatment, out, stages, tile, workers, memory)
@@ -131,7 +134,8 @@ def _tiling(treatment: Treatment, stages: Sequence[StagePlan], threads: int) -> 
         tile = _square(rows, columns, threads)
     else:
         tile = _strip(treatment.stages[-1], stages[-1], threads)
-    return tile, min(threads, _tiles(rows, columns, tile))
+    alone = sum(stage.seconds for stage in stages) < ALONE
+    return tile, 1 if alone else min(threads, _tiles(rows, columns, tile))
 
 
 def _strip(stage: Stage, planned: StagePlan, threads: int) -> Pair:
@@ -152,7 +156,8 @@ def _square(rows: int, columns: int, threads: int) -> Pair:
     return side, side
 
 
-def _threads(limits: Limits) -> int:
+def allowed(limits: Limits) -> int:
+    """Threads that may run: as many as was said, else one for each processor."""
     if limits.jobs is not None and limits.jobs < 1:
         raise UsageError(f"--jobs {limits.jobs}: not possible.", "Give at least 1.")
     return limits.jobs or cores()

@@ -14,7 +14,7 @@ import numpy as np
 from convcli import io
 from convcli.errors import ConvError, InputError
 from convcli.pixels import Clipped, Target
-from convcli.plan import Limits, Plan, make_plan
+from convcli.plan import Limits, Plan, allowed, make_plan
 from convcli.policy import beyond, gain
 from convcli.record import record
 from convcli.report import Clock, Item
@@ -83,7 +83,7 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
     result = _result(image, samples, plan)
     with clock.phase("encode"):
         payload = io.encode(
-            result, form, quality=writing.quality, threads=plan.workers, name=_called(name)
+            result, form, quality=writing.quality, threads=allowed(limits), name=_called(name)
         )
     with clock.phase("write"):
         io.write_bytes(target, payload, overwrite=writing.overwrite)

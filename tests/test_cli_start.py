@@ -6,12 +6,18 @@ import json
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 import pytest
+from PIL import Image
 
 from convcli import __version__, engines
 from convcli.cli.main import COMMANDS, group, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEAVY = {"numpy", "scipy", "PIL", "rich", "imagecodecs", "tifffile"}
 
@@ -56,6 +62,58 @@ def test_nothing_heavy_is_imported_before_there_is_work(args: list[str]) -> None
     assert code == 0
     assert done.stdout
     assert HEAVY.isdisjoint(modules)
+
+
+UNUSED = {
+    *("scipy", "rich", "yaml", "tifffile", "pygments"),  # other engines, formats, kernel files
+    *("tempfile", "shutil", "secrets", "hashlib", "csv", "json", "importlib.metadata"),
+}
+
+SHARPEN = ["-k", "sharpen"]  # a file of TOML
+MATRIX = ["-m", "0 -1 0; -1 5 -1; 0 -1 0"]
+
+
+@pytest.mark.parametrize(
+    ("form", "kernel", "more"),
+    [
+        ("png", SHARPEN, {"PIL", "convcli.verify", "convcli.io.jpeg"}),
+        ("png", MATRIX, {"PIL", "tomllib", "convcli.io.jpeg"}),
+        ("jpg", SHARPEN, {"concurrent.futures.thread", "isal", "convcli.io.png"}),
+        ("jpg", MATRIX, {"concurrent.futures.thread", "isal", "tomllib", "convcli.io.png"}),
+    ],
+)
+def test_filtering_a_small_picture_imports_what_it_uses_only(
+    form: str, kernel: list[str], more: set[str], tmp_path: Path
+) -> None:
+    samples = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(samples).save(tmp_path / f"in.{form}")
+    names = [str(tmp_path / f"in.{form}"), "-o", str(tmp_path / f"out.{form}")]
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "convcli", "apply", *names, *kernel],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert {"numpy", "imagecodecs"} <= imported
+    assert imported.isdisjoint(UNUSED | more)
+
+
+def test_the_command_asks_blas_for_one_thread_unless_told_otherwise() -> None:
+    code = (
+        "import os, sys; from convcli.__main__ import main; sys.argv = ['convcli', '-V']\n"
+        "try: main()\nexcept SystemExit: print(os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    clean = {key: value for key, value in os.environ.items() if key != "OPENBLAS_NUM_THREADS"}
+    for said, meant in ({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3"):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=clean | said,
+        )
+        assert done.stdout.split()[-1] == meant
 
 
 def test_completing_a_kernel_name_imports_nothing_heavy_and_gives_titles() -> None:

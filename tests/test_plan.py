@@ -78,7 +78,8 @@ def test_small_results_are_cut_up_until_every_thread_has_work(
         (3000, 4000, 2, (300, 4000), 2),
         (600, 4000, 2, (75, 4000), 2),
         (3000, 4000, 64, (24, 4000), 64),
-        (20, 20, 8, (16, 20), 2),
+        (64, 20000, 8, (16, 6667), 8),
+        (20, 20, 8, (16, 20), 1),
         (10, 20, 8, (16, 20), 1),
         (3000, 20000, 2, (300, 6667), 2),
     ],
@@ -88,6 +89,14 @@ def test_compiled_engines_get_strips_of_whole_rows(
 ) -> None:
     made = plan(rows, columns, jobs=jobs)
     assert (made.tile, made.workers) == (tile, workers)
+
+
+@pytest.mark.usefixtures("compiled")
+def test_other_threads_are_started_for_work_that_takes_longer_than_starting_them() -> None:
+    side = next(side for side in range(64, 4096, 64) if plan(side, side, jobs=2).workers > 1)
+    (most,), (least,) = (plan(side - less, side - less, jobs=2).stages for less in (64, 0))
+    assert most.seconds < 0.002 <= least.seconds
+    assert plan(512, 512, dense(15), jobs=2).workers == 2
 
 
 @pytest.mark.usefixtures("compiled")
