@@ -1,111 +1,181 @@
 """
-How long `convcli apply` takes on a 12-megapixel photograph, as a whole process, beside OpenCV.
+How long filtering a photograph takes, as a whole process, beside the programs that do the same.
 
-    python benchmarks/apply.py [--runs 5] [--photo FILE]
+    python benchmarks/apply.py [--sizes 1,12,24] [--runs 5] [--only png 3x3 opencv] [--json FILE]
 
-Runs are interleaved and medians printed, with the ratio to an OpenCV script that does the same
-(imread, filter2D, imwrite); without OpenCV, convcli's own times only. The photograph is the
-sample, enlarged: its content is smooth for its size, which flatters every encoder alike.
+Read, decode, filter, encode, write: PNG to PNG and JPEG to JPEG at the same quality, without
+subsampling. Runs are interleaved and medians printed, each as a multiple of what convcli takes,
+with the size of the output. Before that every program runs once, and its picture is held against
+convcli's: the largest difference of levels is printed, borders left out. A program that took
+longer than `--patience` seconds then is not run again. `--only` keeps the rows that have one of
+the words for form and kernel, and the programs named.
+
+The photograph is the largest in the folder of `--photos`, if there is one, else the sample;
+scaled to size, whose smoothness flatters every encoder alike.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
+import math
+import os
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from peers import KERNELS, PEERS, QUALITY, Kernel, Task, installed
 from PIL import Image
 
-SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "dandelions.jpg"
-SIZE = (4608, 2592)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-KERNELS = {
-    "sharpen 3x3": "0 -1 0; -1 5 -1; 0 -1 0",
-    "box 9x9": "1/81 * " + "; ".join(["1 1 1 1 1 1 1 1 1"] * 9),
-}
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "samples" / "dandelions.jpg"
+PHOTOS = ROOT.parent / "shared" / "photos" / "originals"
+FORMS = ("png", "jpg")
+BORDER = 8
+"""Pixels at the edges where programs differ: the reach of the largest kernel and one."""
 
-OPENCV = """
-import sys, numpy, cv2
-rows = numpy.array(eval(sys.argv[3]), numpy.float64)
-cv2.imwrite(sys.argv[2], cv2.filter2D(cv2.imread(sys.argv[1], cv2.IMREAD_UNCHANGED), -1, rows))
-"""
-
-ROWS = {"sharpen 3x3": "[[0,-1,0],[-1,5,-1],[0,-1,0]]", "box 9x9": "[[1/81]*9]*9"}
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
-def enlarged(photo: Path, folder: Path, form: str) -> Path:
-    """The photograph at 12 megapixels as JPEG or PNG."""
-    path = folder / f"photo.{form}"
+def photograph(folder: Path) -> Path:
+    """The largest photograph there, else the sample."""
+    return max(folder.glob("*.jpg"), key=lambda path: path.stat().st_size, default=SAMPLE)
+
+
+def scaled(photo: Path, megapixels: float, form: str, folder: Path) -> Path:
+    """The photograph at so many megapixels."""
+    path = folder / f"in-{megapixels:g}.{form}"
     with Image.open(photo) as picture:
-        picture.resize(SIZE, Image.Resampling.BICUBIC).save(path, quality=90, compress_level=1)
+        factor = math.sqrt(1e6 * megapixels / (picture.width * picture.height))
+        size = round(picture.width * factor), round(picture.height * factor)
+        scaled = picture.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+        scaled.save(path, quality=90, compress_level=6)
     return path
 
 
 def seconds(command: list[str]) -> float:
     """Wall-clock seconds of one whole process."""
     start = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, env=ENVIRONMENT)
     return time.perf_counter() - start
 
 
-def commands(source: Path, target: Path, kernel: str) -> dict[str, list[str]]:
-    """The programs that do the same work."""
-    apply = [sys.executable, "-m", "convcli", "apply", str(source), "-m", KERNELS[kernel]]
-    found = {"convcli": [*apply, "-o", str(target), "--overwrite", "--quiet"]}
-    if importlib.util.find_spec("cv2"):
-        script = [sys.executable, "-c", OPENCV, str(source), str(target), ROWS[kernel]]
-        found["opencv"] = script
-    return found
+def inside(path: Path) -> np.ndarray[Any, np.dtype[np.int16]]:
+    """Samples of a picture without its border."""
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"), np.int16)[BORDER:-BORDER, BORDER:-BORDER]
 
 
-def compare(source: Path, target: Path, kernel: str, runs: int) -> None:
-    """One line: medians of interleaved runs, and their ratio."""
-    programs = commands(source, target, kernel)
-    times: dict[str, list[float]] = {name: [] for name in programs}
-    for _ in range(runs):
-        for name, command in programs.items():
-            times[name].append(seconds(command))
-    middle = {name: median(values) for name, values in times.items()}
-    shown = "   ".join(f"{name} {value:6.3f} s" for name, value in middle.items())
-    ratio = f"   ratio {middle['opencv'] / middle['convcli']:.2f}" if "opencv" in middle else ""
-    print(f"{source.suffix[1:]:5}{kernel:14}{shown}{ratio}")
-
-
-def phases(source: Path, target: Path) -> None:
-    """Where the time of one run goes, by convcli's own report."""
-    report = target.with_suffix(".json")
-    command = commands(source, target, "sharpen 3x3")["convcli"]
-    subprocess.run([*command, "--report", str(report)], check=True, capture_output=True)
-    item = json.loads(report.read_text())["items"][0]
-    parts = {name: item[name] for name in item if name.endswith("_seconds")} | {
-        "wall": item["wall"]
+def compare(
+    source: Path, kernel: Kernel, names: Sequence[str], options: argparse.Namespace
+) -> list[dict[str, Any]]:
+    """One row for each program: seconds, ratio, bytes written, largest difference of levels."""
+    tasks = {
+        name: Task(source, source.with_name(f"{name}{source.suffix}"), kernel, source.parent)
+        for name in names
     }
+    commands = {name: PEERS[name](task) for name, task in tasks.items()}
+    first = {name: seconds(command) for name, command in commands.items()}
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(options.runs):
+        for name, command in commands.items():
+            if first[name] <= options.patience:
+                times[name].append(seconds(command))
+    ours, (own, *_) = inside(tasks[names[0]].target), names
+    middle = {name: median(values or [first[name]]) for name, values in times.items()}
+    return [
+        {
+            "picture": source.name,
+            "kernel": kernel.name,
+            "program": name,
+            "seconds": middle[name],
+            "runs": len(times[name]),
+            "ratio": middle[name] / middle[own],
+            "bytes": tasks[name].target.stat().st_size,
+            "largest_difference": int(abs(inside(tasks[name].target) - ours).max()),
+        }
+        for name in names
+    ]
+
+
+def show(row: dict[str, Any]) -> None:
+    """One line for people."""
     print(
-        f"{source.suffix[1:]:5}"
-        + "   ".join(f"{n.removesuffix('_seconds')} {v:.3f}" for n, v in parts.items())
+        f"  {row['program']:8}{row['seconds']:8.3f} s {row['ratio']:7.2f}"
+        f"{row['bytes'] / 1e6:8.2f} MB   {row['largest_difference']:3} levels"
+        + "   one run"
+        * (not row["runs"])
     )
 
 
-def main() -> None:
-    """Every format and kernel in turn."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+def phases(source: Path, kernel: Kernel, runs: int) -> dict[str, float]:
+    """Median seconds of every phase, by convcli's own report."""
+    report, items = source.with_suffix(".json"), []
+    task = Task(source, source.with_name(f"convcli{source.suffix}"), kernel, source.parent)
+    for _ in range(runs):
+        seconds([*PEERS["convcli"](task), "--report", str(report)])
+        items.append(json.loads(report.read_text())["items"][0])
+    names = [name for name in items[0] if name.endswith("_seconds") and items[0][name]]
+    return {name: median(item[name] for item in items) for name in [*names, "wall"]}
+
+
+def chosen(words: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Those of the known words that were said; all, if none was."""
+    return [word for word in known if word in words] or list(known)
+
+
+def parsed() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[1])
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--photo", type=Path, default=SAMPLE)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        print(f"{SIZE[0]} x {SIZE[1]} RGB, median of {options.runs} interleaved runs")
-        for form in ("jpg", "png"):
-            source = enlarged(options.photo, folder, form)
-            for kernel in KERNELS:
-                compare(source, folder / f"out.{form}", kernel, options.runs)
-            phases(source, folder / f"report.{form}")
+    parser.add_argument("--sizes", default="1,12,24", help="megapixels")
+    parser.add_argument("--only", nargs="+", default=[], help="png jpg 3x3 15x15, programs")
+    parser.add_argument("--photos", type=Path, default=PHOTOS)
+    parser.add_argument("--patience", type=float, default=20.0, help="seconds")
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Every size, form and kernel in turn."""
+    options, here = parsed(), installed()
+    names = chosen([*options.only, "convcli"] if {*options.only} & {*PEERS} else [], list(PEERS))
+    for name in names:
+        if not here[name]:
+            print(f"{name} is not installed: left out")
+    names = [name for name in names if here[name]]
+    photo, rows, said = photograph(options.photos), [], {}
+    print(
+        f"{photo.name}; medians of {options.runs} interleaved runs; JPEG quality {QUALITY}, 4:4:4"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for megapixels in map(float, options.sizes.split(",")):
+            for form in chosen(options.only, FORMS):
+                source = scaled(photo, megapixels, form, Path(folder))
+                for kernel in KERNELS:
+                    if kernel.name not in chosen(options.only, [kernel.name for kernel in KERNELS]):
+                        continue
+                    print(f"{megapixels:g} Mpx, {form}, {kernel.name}")
+                    rows += (found := compare(source, kernel, names, options))
+                    for row in found:
+                        show(row)
+                    parts = phases(source, kernel, options.runs)
+                    said[f"{source.name} {kernel.name}"] = parts
+                    print(
+                        "  "
+                        + ", ".join(
+                            f"{n.removesuffix('_seconds')} {v:.3f}" for n, v in parts.items()
+                        )
+                    )
+    if options.json:
+        options.json.write_text(json.dumps({"rows": rows, "phases": said}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
