@@ -1,4 +1,4 @@
-"""Image -> JPEG (4:4:4), WebP, AVIF, BMP and grey GIF, 8 bits a channel, through Pillow."""
+"""Image -> WebP, AVIF, BMP and grey GIF, 8 bits a channel, through Pillow."""
 
 from __future__ import annotations
 
@@ -29,17 +29,6 @@ def _profiles(metadata: Metadata) -> dict[str, Any]:
     return {key: value for key, value in named.items() if value}
 
 
-def _jpeg(metadata: Metadata, quality: int, lossless: bool) -> dict[str, Any]:  # noqa: ARG001, FBT001 - one shape for all
-    options = _profiles(metadata) | {"quality": quality, "subsampling": 0}
-    if metadata.exif:
-        options["exif"] = b"Exif\0\0" + metadata.exif
-    if metadata.comment:
-        options["comment"] = metadata.comment
-    if metadata.dpi:
-        options["dpi"] = tuple(max(1, min(round(side), 65535)) for side in metadata.dpi)
-    return options
-
-
 def _webp(metadata: Metadata, quality: int, lossless: bool) -> dict[str, Any]:  # noqa: FBT001 - as above
     # exact: colour under full transparency is kept, as everywhere else here
     return _profiles(metadata) | {"quality": quality, "lossless": lossless, "exact": True}
@@ -57,4 +46,4 @@ def _gif(metadata: Metadata, quality: int, lossless: bool) -> dict[str, Any]:  #
     return {"optimize": False}
 
 
-_OPTIONS = {"JPEG": _jpeg, "WEBP": _webp, "AVIF": _avif, "BMP": _bmp, "GIF": _gif}
+_OPTIONS = {"WEBP": _webp, "AVIF": _avif, "BMP": _bmp, "GIF": _gif}

@@ -39,7 +39,7 @@ def encode(  # noqa: PLR0913 - each is a choice of the user's
     File contents of `image` in `format`, a key of FORMATS.
 
     `quality` 1 to 100 for JPEG, WebP and AVIF; `compress` 0 to 9 for PNG and TIFF; `lossless` for
-    WebP; `threads` at most for PNG, all processors unless given; `name` begins the messages.
+    WebP; `threads` at most for PNG and JPEG, all processors unless given; `name` begins messages.
     OutputError, with the cure, where depth, alpha, size or kind of samples do not fit the format.
     """
     row = FORMATS[format]
@@ -49,6 +49,10 @@ def encode(  # noqa: PLR0913 - each is a choice of the user's
             from convcli.io import png
 
             return png.encode(image, compress=compress, threads=threads)
+        if row.name == "JPEG":
+            from convcli.io import jpeg_write
+
+            return jpeg_write.encode(image, quality=quality, threads=threads)
         return _encoded(image, row, quality=quality, compress=compress, lossless=lossless)
     except (ConvError, ImportError, NameError):  # the latter two are ours, not the picture's
         raise

@@ -1,0 +1,133 @@
+"""
+Image -> JPEG (4:4:4), strips encoded in parallel and stitched into one scan.
+
+    FF D8 | APP0 EXIF XMP ICC COM | tables, frame | DRI | SOS | strip D0 strip D1 ... strip | FF D9
+
+A restart marker (D0 .. D7, D0 ...) lets prediction begin anew, as every file of its own does. So
+strips of equally many 8 x 8 blocks, encoded apart with the same tables, are one picture whose
+samples are those of a file without restarts. Where strips end depends on the width alone: threads
+change no byte.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import partial
+from typing import TYPE_CHECKING
+
+from convcli.io.jpeg import APP0, APP1, APP2, COM, EXIF, ICC, SOS, XMP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from convcli.io.image import Image, Metadata, Samples
+
+_SOI, _EOI, _SOF, _DRI, _RST = b"\xff\xd8", b"\xff\xd9", 0xC0, 0xDD, 0xD0
+_BLOCK = 8
+_STRIP = 1 << 20  # samples: enough to be worth a thread's while, and 2 bytes a strip are nothing
+_LONGEST = 65533  # bytes that a segment can hold beside its length
+_PART = _LONGEST - len(ICC) - 2
+
+
+def encode(image: Image, *, quality: int, threads: int | None = None) -> bytes:
+    """JPEG of uint8 samples, grey or RGB; ValueError for metadata that no segment can hold."""
+    samples = image.samples[..., 0] if image.layout == "grey" else image.samples
+    height = _height(image.samples)
+    starts = range(0, samples.shape[0], height)
+    work = partial(_strip, samples, height, quality)
+    heads, scans = zip(*_each(work, starts, threads), strict=True)
+    head = _joined(heads[0], samples, height) if len(scans) > 1 else _tables(heads[0])
+    return b"".join([_SOI, *_metadata(image.metadata), head, *_stitched(scans), _EOI])
+
+
+def _height(samples: Samples) -> int:
+    """Rows of a strip, whole blocks."""
+    row: int = samples[0].size
+    return max(1, _STRIP // (row * _BLOCK)) * _BLOCK
+
+
+def _each(
+    work: Callable[[int], tuple[bytes, bytes]], starts: range, threads: int | None
+) -> Iterable[tuple[bytes, bytes]]:
+    if min(len(starts), threads or 2) == 1:
+        return list(map(work, starts))
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(len(starts), threads) if threads else None) as pool:
+        return list(pool.map(work, starts))
+
+
+def _strip(samples: Samples, height: int, quality: int, start: int) -> tuple[bytes, bytes]:
+    """What stands before the samples of one strip encoded alone, and the samples."""
+    import imagecodecs
+
+    rows = samples[start : start + height]
+    file = bytes(imagecodecs.jpeg8_encode(rows, level=quality, subsampling="444"))
+    at = len(_SOI)
+    while file[at + 1] != SOS:
+        at = _after(file, at)
+    end = _after(file, at)
+    return file[len(_SOI) : end], file[end : -len(_EOI)]
+
+
+def _after(file: bytes, at: int) -> int:
+    """Where the segment that begins there ends: FF, marker, length, contents."""
+    return at + 2 + int.from_bytes(file[at + 2 : at + 4], "big")
+
+
+def _tables(head: bytes) -> bytes:
+    """Without APP0, which is ours to write."""
+    return head[_after(head, 0) :]
+
+
+def _joined(head: bytes, samples: Samples, height: int) -> bytes:
+    """The head of the first strip for all of them: the whole picture's height, and DRI."""
+    rows, columns = samples.shape[:2]
+    parts, at = [], 0
+    head = _tables(head)
+    while at < len(head):
+        segment, at = head[at : _after(head, at)], _after(head, at)
+        if segment[1] == SOS:
+            blocks = -(-columns // _BLOCK) * (height // _BLOCK)
+            parts.append(_segment(_DRI, struct.pack(">H", blocks)))
+        if segment[1] == _SOF:  # FF C0, length, precision, height, width ...
+            parts += [segment[:5], struct.pack(">H", rows), segment[7:]]
+        else:
+            parts.append(segment)
+    return b"".join(parts)
+
+
+def _stitched(scans: Iterable[bytes]) -> Iterator[bytes]:
+    for number, scan in enumerate(scans):
+        if number:
+            yield bytes((0xFF, _RST + (number - 1) % 8))
+        yield scan
+
+
+def _metadata(metadata: Metadata) -> Iterator[bytes]:
+    yield _segment(APP0, b"JFIF\0\1\1" + _density(metadata.dpi) + b"\0\0")
+    if metadata.exif:
+        yield _segment(APP1, EXIF + metadata.exif)
+    if metadata.xmp:
+        yield _segment(APP1, XMP + metadata.xmp)
+    icc = metadata.icc or b""
+    parts = [icc[at : at + _PART] for at in range(0, len(icc), _PART)]
+    for number, part in enumerate(parts, 1):
+        yield _segment(APP2, ICC + bytes((number, len(parts))) + part)
+    if metadata.comment:
+        yield _segment(COM, metadata.comment)
+
+
+def _density(dpi: tuple[float, float] | None) -> bytes:
+    """Unit (1: per inch, 0: none is known) and dots, as JFIF has them."""
+    if not dpi:
+        return struct.pack(">BHH", 0, 1, 1)
+    return struct.pack(">BHH", 1, *(max(1, min(round(side), 65535)) for side in dpi))
+
+
+def _segment(marker: int, contents: bytes) -> bytes:
+    if len(contents) > _LONGEST:
+        kinds = {EXIF: "EXIF", XMP: "XMP"}
+        kind = next((word for head, word in kinds.items() if contents.startswith(head)), "comment")
+        raise ValueError(f"{kind} of {len(contents):,} bytes does not fit, {_LONGEST:,} would")
+    return struct.pack(">BBH", 0xFF, marker, len(contents) + 2) + contents
