@@ -116,6 +116,15 @@ def test_the_command_asks_blas_for_one_thread_unless_told_otherwise() -> None:
         assert done.stdout.split()[-1] == meant
 
 
+def test_the_process_ends_without_looking_for_cycles_once_more() -> None:
+    code = (
+        "import gc, sys; from convcli.__main__ import main; sys.argv = ['convcli', '-V']\n"
+        "try: main()\nexcept SystemExit: print(gc.get_freeze_count())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) > 10_000
+
+
 def test_completing_a_kernel_name_imports_nothing_heavy_and_gives_titles() -> None:
     words = {"COMP_WORDS": "convcli apply -k sobel-", "COMP_CWORD": "3"}
     done = call(_CONVCLI_COMPLETE="zsh_complete", **words)
