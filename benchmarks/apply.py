@@ -32,7 +32,7 @@ from peers import KERNELS, PEERS, QUALITY, Kernel, Task, installed
 from PIL import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "samples" / "dandelions.jpg"
@@ -143,39 +143,43 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    """Every size, form and kernel in turn."""
-    options, here = parsed(), installed()
-    names = chosen([*options.only, "convcli"] if {*options.only} & {*PEERS} else [], list(PEERS))
+def programs(words: Sequence[str]) -> list[str]:
+    """Those that were named, or all; convcli first. One that is not here is told of."""
+    here = installed()
+    names = chosen([*words, "convcli"] if {*words} & {*PEERS} else [], list(PEERS))
     for name in names:
         if not here[name]:
             print(f"{name} is not installed: left out")
-    names = [name for name in names if here[name]]
-    photo, rows, said = photograph(options.photos), [], {}
-    print(
-        f"{photo.name}; medians of {options.runs} interleaved runs; JPEG quality {QUALITY}, 4:4:4"
-    )
+    return [name for name in names if here[name]]
+
+
+def tasks(options: argparse.Namespace, photo: Path, folder: Path) -> Iterator[tuple[Path, Kernel]]:
+    """Every size, form and kernel in turn."""
+    sizes = chosen(options.only, [kernel.name for kernel in KERNELS])
+    for megapixels in map(float, options.sizes.split(",")):
+        for form in chosen(options.only, FORMS):
+            source = scaled(photo, megapixels, form, folder)
+            yield from ((source, kernel) for kernel in KERNELS if kernel.name in sizes)
+
+
+def main() -> None:
+    """One table for each task, and below it the phases of convcli's run."""
+    options = parsed()
+    names, photo = programs(options.only), photograph(options.photos)
+    rows, parts = [], {}
+    print(f"{photo.name}; medians of {options.runs} runs; JPEG quality {QUALITY}, 4:4:4")
     with tempfile.TemporaryDirectory() as folder:
-        for megapixels in map(float, options.sizes.split(",")):
-            for form in chosen(options.only, FORMS):
-                source = scaled(photo, megapixels, form, Path(folder))
-                for kernel in KERNELS:
-                    if kernel.name not in chosen(options.only, [kernel.name for kernel in KERNELS]):
-                        continue
-                    print(f"{megapixels:g} Mpx, {form}, {kernel.name}")
-                    rows += (found := compare(source, kernel, names, options))
-                    for row in found:
-                        show(row)
-                    parts = phases(source, kernel, options.runs)
-                    said[f"{source.name} {kernel.name}"] = parts
-                    print(
-                        "  "
-                        + ", ".join(
-                            f"{n.removesuffix('_seconds')} {v:.3f}" for n, v in parts.items()
-                        )
-                    )
+        for source, kernel in tasks(options, photo, Path(folder)):
+            title = f"{source.name} {kernel.name}"
+            print(title)
+            rows += (found := compare(source, kernel, names, options))
+            for row in found:
+                show(row)
+            parts[title] = phases(source, kernel, options.runs)
+            said = (f"{name.removesuffix('_seconds')} {v:.3f}" for name, v in parts[title].items())
+            print(f"  {', '.join(said)}")
     if options.json:
-        options.json.write_text(json.dumps({"rows": rows, "phases": said}, indent=2) + "\n")
+        options.json.write_text(json.dumps({"rows": rows, "phases": parts}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
