@@ -180,7 +180,7 @@ def test_png_of_many_strips_is_one_stream(compress: int, flat: bool) -> None:  #
     both = np.stack([ramp, ramp.T, ramp ^ 255], axis=2)
     image = Image(np.zeros_like(both) if flat else both, "rgb")
     payload = encode(image, "PNG", compress=compress)
-    assert payload.count(b"IDAT") > 5
+    assert payload.count(b"IDAT") == 5  # four strips, and the checksum
     np.testing.assert_array_equal(np.asarray(pillow(payload)), image.samples)
     np.testing.assert_array_equal(imagecodecs.png_decode(payload), image.samples)
     if compress:

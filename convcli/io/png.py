@@ -1,11 +1,9 @@
 """
-Image -> PNG, strips deflated in parallel and stitched into one zlib stream.
+Image -> PNG, whole or row by row: strips are filtered and deflated by threads, written in order.
 
-    78 01 | strip, sync flush | strip, sync flush | ... | last strip, finished | Adler-32
-          `---- IDAT ----'      `---- IDAT ----'          `------ IDAT ------'   `- IDAT
+    write(rows) --strips--> threads --IDAT chunks, at most two a thread in flight--> file
 
-A sync flush ends on a byte border, so strips deflated apart read as one stream. Each strip takes
-the row filter (none, Sub, Up) that makes a sample of its rows smallest.
+Strips are cut by the picture's height alone, so pieces of any size make the very same file.
 """
 
 from __future__ import annotations
@@ -13,141 +11,187 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Protocol, Self
 
+from convcli.errors import OutputError
+from convcli.io.image import Header
 from convcli.io.png_chunks import SIGNATURE
-from convcli.io.png_read import chunk
+from convcli.io.png_filters import Desk
+from convcli.io.png_strips import Rows, Strip, adler_joined, chunk, strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
+    from types import TracebackType
 
     from convcli.io.image import Image, Layout, Metadata, Samples
 
 _COLOURS: dict[Layout, int] = {"grey": 0, "rgb": 2, "grey+alpha": 4, "rgb+alpha": 6}
-_NONE, _SUB, _UP = 0, 1, 2
-_STRIP = 1 << 20  # bytes: 32 windows of deflate, so little is lost where it starts anew
-_SAMPLED = 1 << 15  # bytes of a strip that choose its filter
-_ADLER = 65521
-_ISAL_LEVELS = {1: 1, 2: 2, 3: 3}  # above and at 0 zlib is used, slower and smaller
+STRIP = 1 << 21  # bytes: 64 windows of deflate, so little is lost where it starts anew
+_AHEAD = 2  # strips a thread: one in work, one waiting
 _INCH = 0.0254  # metres
+
+
+class Sink(Protocol):
+    """What takes the file, piece by piece: an open binary file, a BytesIO."""
+
+    def write(self, piece: bytes, /) -> object:
+        """Take all of `piece`."""
 
 
 def encode(image: Image, *, compress: int, threads: int | None = None) -> bytes:
     """PNG of uint8 or uint16 samples; `compress` 0 (stored) to 9 (smallest)."""
-    rows = _big_endian_rows(image.samples)
-    step = image.samples.shape[2] * image.samples.itemsize
-    height = max(1, _STRIP // rows.shape[1])
-    starts = range(0, rows.shape[0], height)
-    with ThreadPoolExecutor(min(len(starts), threads or os.cpu_count() or 1)) as pool:
-        strips = list(pool.map(lambda at: _strip(rows, at, at + height, step, compress), starts))
-    header = _header(image)
-    return b"".join([SIGNATURE, header, *_ancillary(image.metadata), *_stream(strips), _END])
+    rows, columns, channels = image.samples.shape
+    header = Header("PNG", columns, rows, channels, image.samples.dtype.name, image.layout)
+    sink = BytesIO()
+    with Writer(sink, header, image.metadata, compress=compress, threads=threads) as writer:
+        writer.write(image.samples)
+    return sink.getvalue()
 
 
-_END = chunk(b"IEND", b"")
+class Writer:
+    """
+    A PNG that is written as its rows come; memory for a few strips of two megabytes.
+
+        with Writer(file, header, metadata, compress=1) as writer:
+            for rows in pieces:
+                writer.write(rows)
+
+    `header`: width, height, channels, layout and dtype (uint8 or uint16) of all rows together.
+    Leaving the block closes the picture; after an error, or a Ctrl-C, the file is left unfinished.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        header: Header,
+        metadata: Metadata,
+        *,
+        compress: int,
+        threads: int | None = None,
+    ) -> None:
+        """`compress` 0 (stored) to 9 (smallest); `threads` at most, all processors unless given."""
+        import numpy as np
+
+        self._sink, self._header, self._compress = sink, header, compress
+        self._shape = (header.width, header.channels)
+        self._dtype = np.dtype(header.dtype)
+        line = 1 + header.width * header.channels * self._dtype.itemsize
+        self._height = min(header.height, max(1, STRIP // line))
+        self._above: Samples = np.zeros((1, *self._shape), self._dtype)
+        self._pieces: list[Samples] = []
+        self._taken = self._sent = 0
+        self._checksum = 1
+        workers = min(-(-header.height // self._height), threads or os.cpu_count() or 1)
+        self._ahead = _AHEAD * workers
+        self._desks = [Desk(self._height * line) for _ in range(workers)]
+        self._flight: deque[Future[Strip]] = deque()
+        self._pool = ThreadPoolExecutor(workers)
+        self._put(SIGNATURE, *_header(header))
+        for kind, contents in _ancillary(metadata):
+            self._put(*chunk(kind, contents))
+
+    def write(self, rows: Samples) -> None:
+        """
+        The next rows, (any number, columns, channels); not to be changed before the end.
+
+        OutputError where they do not fit the header.
+        """
+        self._check(rows)
+        while len(rows):
+            piece = rows[: self._sent + self._height - self._taken]
+            self._pieces.append(piece)
+            self._taken += len(piece)
+            rows = rows[len(piece) :]
+            if self._taken in {self._sent + self._height, self._header.height}:
+                self._send()
+
+    def close(self) -> None:
+        """Write what is left; OutputError where rows are missing."""
+        if self._taken < self._header.height:
+            raise OutputError(
+                f"The PNG has {self._header.height} rows; {self._taken} came.", "Write the rest."
+            )
+        while self._flight:
+            self._land()
+        self._put(*chunk(b"IDAT", struct.pack(">I", self._checksum)), *chunk(b"IEND"))
+        self._pool.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: object, __: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.close()
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _check(self, rows: Samples) -> None:
+        header, left = self._header, self._header.height - self._taken
+        if rows.shape[1:] != self._shape or rows.dtype != self._dtype or len(rows) > left:
+            raise OutputError(
+                f"Rows {rows.shape} of {rows.dtype} do not fit a PNG that has {left} rows left of"
+                f" {header.width} columns, {header.channels} channels, {header.dtype}.",
+                "Give the writer the header of the whole picture.",
+            )
+
+    def _send(self) -> None:
+        """Have what has gathered deflated; take back what is done once too much is on its way."""
+        import numpy as np
+
+        pieces, self._pieces = self._pieces, []
+        samples = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        last = self._taken == self._header.height
+        rows = Rows(self._above, samples, first=self._sent == 0, last=last)
+        self._flight.append(self._pool.submit(self._strip, rows))
+        self._above, self._sent = samples[-1:], self._taken
+        if len(self._flight) > self._ahead:
+            self._land()
+
+    def _strip(self, rows: Rows) -> Strip:
+        desk = self._desks.pop()  # as many as there are threads
+        try:
+            return strip(rows, self._compress, desk)
+        finally:
+            self._desks.append(desk)
+
+    def _land(self) -> None:
+        done = self._flight.popleft().result()
+        self._checksum = adler_joined(self._checksum, done.adler, done.length)
+        self._put(*done.chunk)
+
+    def _put(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self._sink.write(piece)
 
 
-def _big_endian_rows(samples: Samples) -> Samples:
-    """(rows, bytes of a row) uint8, as PNG orders them."""
-    import numpy as np
-
-    ordered = samples.astype(samples.dtype.newbyteorder(">"), copy=False)
-    return np.ascontiguousarray(ordered).view(np.uint8).reshape(samples.shape[0], -1)
+def _header(header: Header) -> tuple[bytes, ...]:
+    depth = 16 if header.dtype == "uint16" else 8
+    sides = (header.width, header.height, depth, _COLOURS[header.layout])
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", *sides, 0, 0, 0))
 
 
-def _header(image: Image) -> bytes:
-    rows, columns, _ = image.samples.shape
-    depth, colour = 8 * image.samples.itemsize, _COLOURS[image.layout]
-    return chunk(b"IHDR", struct.pack(">IIBBBBB", columns, rows, depth, colour, 0, 0, 0))
-
-
-def _strip(
-    rows: Samples, start: int, stop: int, step: int, compress: int
-) -> tuple[bytes, int, int]:
-    """(deflated strip, Adler-32 of it, its length before)."""
-    stop = min(stop, rows.shape[0])
-    chosen = _choice(rows, start, stop, step) if compress else _NONE
-    filtered = _filtered(rows, start, stop, step, chosen).data.cast("B")
-    deflate = _deflater(compress)
-    packed = deflate.compress(filtered)
-    # An empty last block would do too, but every strip ends on a byte border anyhow.
-    packed += deflate.flush(zlib.Z_FINISH if stop == rows.shape[0] else zlib.Z_SYNC_FLUSH)
-    return packed, zlib.adler32(filtered), len(filtered)
-
-
-def _deflater(compress: int) -> Any:  # noqa: ANN401 - zlib and isal share a shape, not a type
-    if compress in _ISAL_LEVELS:
-        from isal import isal_zlib
-
-        return isal_zlib.compressobj(_ISAL_LEVELS[compress], zlib.DEFLATED, -15)
-    return zlib.compressobj(compress, zlib.DEFLATED, -15)
-
-
-def _choice(rows: Samples, start: int, stop: int, step: int) -> int:
-    """The filter whose rows deflate smallest, measured on a few rows amid the strip."""
-    few = max(1, _SAMPLED // rows.shape[1])
-    first = max(start, (start + stop - few) // 2)
-    last = min(stop, first + few)
-
-    def size(kind: int) -> int:
-        deflate = _deflater(1)
-        part = _filtered(rows, first, last, step, kind)
-        return len(deflate.compress(part.data.cast("B"))) + len(deflate.flush())
-
-    return min((_UP, _SUB, _NONE), key=size)
-
-
-def _filtered(rows: Samples, start: int, stop: int, step: int, kind: int) -> Samples:
-    """Rows with the filter's number before each; differences wrap around 256."""
-    import numpy as np
-
-    block = rows[start:stop]
-    out = np.empty((stop - start, rows.shape[1] + 1), np.uint8)
-    out[:, 0] = kind
-    body = out[:, 1:]
-    if kind == _SUB:
-        body[:, :step] = block[:, :step]
-        np.subtract(block[:, step:], block[:, :-step], out=body[:, step:])
-    elif kind == _UP:
-        body[0] = block[0] - rows[start - 1] if start else block[0]
-        np.subtract(block[1:], block[:-1], out=body[1:])
-    else:
-        body[:] = block
-    return out
-
-
-def _stream(strips: list[tuple[bytes, int, int]]) -> Iterator[bytes]:
-    checksum, prefix = 1, b"\x78\x01"
-    for packed, adler, length in strips:
-        checksum = _adler_joined(checksum, adler, length)
-        yield chunk(b"IDAT", prefix + packed)
-        prefix = b""
-    yield chunk(b"IDAT", struct.pack(">I", checksum))
-
-
-def _adler_joined(first: int, second: int, length: int) -> int:
-    """Adler-32 of two pieces put together, the second `length` bytes long."""
-    low = ((first & 0xFFFF) + (second & 0xFFFF) - 1) % _ADLER
-    high = ((first >> 16) + (second >> 16) + length * ((first & 0xFFFF) - 1)) % _ADLER
-    return high << 16 | low
-
-
-def _ancillary(metadata: Metadata) -> Iterator[bytes]:
+def _ancillary(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
     """Chunks in the order PNG wants: colour before samples, then the rest."""
     texts = (b"tEXt", b"zTXt", b"iTXt")
     for kind, contents in metadata.png:
         if kind not in texts and not (kind == b"sRGB" and metadata.icc):
-            yield chunk(kind, contents)
+            yield kind, contents
     if metadata.icc:
-        yield chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc))
+        yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)
     if metadata.dpi:
         across, down = (max(1, min(round(side / _INCH), 2**31 - 1)) for side in metadata.dpi)
-        yield chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
+        yield b"pHYs", struct.pack(">IIB", across, down, 1)
     if metadata.exif:
-        yield chunk(b"eXIf", metadata.exif)
+        yield b"eXIf", metadata.exif
     if metadata.xmp:
-        yield chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
+        yield b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp
     for kind, contents in metadata.png:
         if kind in texts:
-            yield chunk(kind, contents)
+            yield kind, contents
