@@ -48,12 +48,14 @@ STANDARD = {"-": "standard input"}
 @record
 class Writing:
     """
-    How the output is written: JPEG, WebP and AVIF quality 1..100, and over what.
+    How the output is written: `quality` 1..100 of JPEG, WebP and AVIF, `compress` 0..9 of PNG and
+    TIFF, None for what `io.encode` takes then; and over what.
 
     With `verify` not before a window of it was computed once more; `seed` None leaves it to chance.
     """
 
-    quality: int = 95
+    quality: int | None = None
+    compress: int | None = None
     overwrite: bool = False
     verify: bool = False
     seed: int | None = None
@@ -82,9 +84,7 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
         verified = _verified(part, image.samples, plan, samples, clipped)
     result = _result(image, samples, plan)
     with clock.phase("encode"):
-        payload = io.encode(
-            result, form, quality=writing.quality, threads=allowed(limits), name=_called(name)
-        )
+        payload = _encoded(result, form, writing, allowed(limits), _called(name))
     with clock.phase("write"):
         io.write_bytes(target, payload, overwrite=writing.overwrite)
     notes = (
@@ -93,6 +93,7 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
         *_beyond(image.samples, plan),
         *result.notes,
         *io.losses(result, form),
+        *io.unused(form, quality=writing.quality, compress=writing.compress),
     )
     return replace(
         _item(source, target, job, plan, header),
@@ -105,6 +106,11 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
         notes=notes,
         **verified,
     )
+
+
+def _encoded(result: io.Image, form: str, writing: Writing, threads: int, name: str) -> bytes:
+    quality, compress = writing.quality, writing.compress
+    return io.encode(result, form, quality=quality, compress=compress, threads=threads, name=name)
 
 
 def plan_file(source: str, target: str, job: Job, limits: Limits) -> tuple[io.Header, Plan]:

@@ -222,3 +222,57 @@ def test_a_plan_as_data(capsys: pytest.CaptureFixture[str]) -> None:
     assert ramp["multiplies"] == 6 * 10 * 9
     assert impulse["input"] == "impulse.png"
     assert ramp["stages"][0]["engine"]
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(
+    ("target", "options", "notes"),
+    [
+        ("o.png", ["--compress", "9"], []),
+        ("o.tif", ["--compress", "0"], []),
+        ("o.jpg", ["--quality", "80"], []),
+        ("o.webp", ["--quality", "80"], ["WEBP has no grey: written as three equal channels"]),
+        (
+            "o.png",
+            ["--quality", "80"],
+            ["PNG has no quality to choose: --quality 80 changed nothing"],
+        ),
+        (
+            "o.jpg",
+            ["--compress", "0"],
+            ["JPEG has no level of compression: --compress 0 changed nothing"],
+        ),
+        (
+            "o.pgm",
+            ["--compress", "1", "--quality", "95"],
+            [
+                "PGM has no quality to choose: --quality 95 changed nothing",
+                "PGM has no level of compression: --compress 1 changed nothing",
+            ],
+        ),
+        ("o.pgm", [], []),
+    ],
+)
+def test_a_setting_that_the_format_lacks_is_noted(
+    target: str, options: list[str], notes: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ["apply", "ramp.png", "-o", target, "-k", "box", *options, "--report", "-"]
+    assert run(args) == 0
+    (item,) = json.loads(capsys.readouterr().out)["items"]
+    assert item["notes"] == notes
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_the_level_of_compression_changes_the_size_and_no_sample(suffix: str) -> None:
+    sizes, seen = {}, []
+    photo = str(ROOT / "samples" / "dandelions-small.png")
+    for level in (None, *range(10)):
+        name = f"{level}{suffix}"
+        options = [] if level is None else ["--compress", str(level)]
+        assert run(["apply", photo, "-o", name, "-k", "box", "-q", *options]) == 0
+        sizes[level] = Path(name).stat().st_size
+        seen.append(pixels(name))
+    assert sizes[None] == sizes[1]
+    assert sizes[0] > sizes[1] > sizes[9]
+    assert all(each == seen[0] for each in seen)

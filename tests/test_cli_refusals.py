@@ -99,6 +99,7 @@ REFUSALS = {
     "too little memory": (["good.png", "-o", "out.png", *BLUR, "--memory", "1K"], 4, "--memory"),
     "jobs 0": (["good.png", "-o", "out.png", *BLUR, "--jobs", "0"], 2, "--jobs"),
     "quality 0": (["good.png", "-o", "out.jpg", *BLUR, "--quality", "0"], 2, "--quality"),
+    "compress 10": (["good.png", "-o", "out.png", *BLUR, "--compress", "10"], 2, "--compress"),
     "target exists": (["good.png", "-o", "taken.png", *BLUR], 5, "--overwrite"),
     "folder missing": (["good.png", "-o", "none/out.png", *BLUR], 5, "mkdir"),
     "target below a file": (["good.png", "-o", "good.png/out.png", *BLUR], 5, "out.png"),

@@ -208,6 +208,7 @@ def test_a_mistyped_word_hears_of_its_neighbour(
 
 
 def test_an_image_size_that_needs_no_numpy_is_the_librarys_default() -> None:
+    from convcli.io.writing import COMPRESS, QUALITY
     from convcli.plan import Limits
     from convcli.run import Writing
 
@@ -215,7 +216,9 @@ def test_an_image_size_that_needs_no_numpy_is_the_librarys_default() -> None:
     context = click.Context(group)
     assert params["max_pixels"].get_default(context) == "250M"
     assert Limits().max_pixels == 250_000_000
-    assert params["quality"].get_default(context) == Writing().quality
+    for word, default in (("quality", QUALITY), ("compress", COMPRESS)):
+        assert getattr(Writing(), word) is None
+        assert f"{default} unless given" in str(params[word].to_info_dict()["help"])
 
 
 def test_info_says_whether_the_native_core_is_there(capsys: pytest.CaptureFixture[str]) -> None:

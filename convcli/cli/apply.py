@@ -67,9 +67,16 @@ class Request(Said, Allowed, Written):
     "Output",
     "--quality",
     type=click.IntRange(1, 100),
-    default=95,
-    show_default=True,
-    help="Of JPEG, WebP and AVIF.",
+    metavar="N",
+    help="Of JPEG, WebP and AVIF, 1 to 100; 95 unless given.",
+)
+@option(
+    "Output",
+    "--compress",
+    type=click.IntRange(0, 9),
+    metavar="N",
+    help="Of PNG and TIFF, 0 (stored) to 9 (smallest, and slow), 1 unless given; no sample depends"
+    " on it.",
 )
 @option("Output", "--overwrite", is_flag=True, help="Replace files that exist.")
 @option(

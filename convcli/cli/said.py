@@ -52,7 +52,8 @@ class Allowed(TypedDict):
 class Written(TypedDict):
     """The options of how the output is written."""
 
-    quality: int
+    quality: int | None
+    compress: int | None
     overwrite: bool
     verify: bool
     verify_seed: int | None
@@ -149,4 +150,10 @@ def writing(said: Written) -> Writing:
     from convcli.run import Writing
 
     seed = said["verify_seed"]
-    return Writing(said["quality"], said["overwrite"], said["verify"] or seed is not None, seed)
+    return Writing(
+        quality=said["quality"],
+        compress=said["compress"],
+        overwrite=said["overwrite"],
+        verify=said["verify"] or seed is not None,
+        seed=seed,
+    )

@@ -18,7 +18,7 @@ from convcli.io.image import Header, Image, Layout, Metadata
 from convcli.io.limits import check_size
 from convcli.io.reading import decode, probe
 from convcli.io.settle import settle
-from convcli.io.writing import check_fit, encode, losses
+from convcli.io.writing import check_fit, encode, losses, unused
 
 __all__ = [
     "FORMATS",
@@ -37,5 +37,6 @@ __all__ = [
     "probe",
     "read_bytes",
     "settle",
+    "unused",
     "write_bytes",
 ]

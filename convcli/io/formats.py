@@ -38,7 +38,8 @@ class Format:
     One row of the table.
 
     `dtypes` and `layouts` are those it can be written with; `keeps` names the fields of `Metadata`
-    that survive; `grey_becomes_rgb` where the format stores grey as three equal channels.
+    that survive; `grey_becomes_rgb` where the format stores grey as three equal channels;
+    `setting`: the option that trades size for time or fidelity, `quality` or `compress`, if any.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Format:
     lossless: bool = True
     keeps: frozenset[str] = frozenset()
     grey_becomes_rgb: bool = False
+    setting: str = ""
 
     @property
     def writable(self) -> bool:
@@ -61,7 +63,14 @@ def _table(rows: Iterable[Format]) -> dict[str, Format]:
 
 FORMATS: dict[str, Format] = _table(
     (
-        Format("PNG", (".png", ".apng"), _WHOLE, PICTURES, keeps=_EVERYTHING | {"png"}),
+        Format(
+            "PNG",
+            (".png", ".apng"),
+            _WHOLE,
+            PICTURES,
+            keeps=_EVERYTHING | {"png"},
+            setting="compress",
+        ),
         Format(
             "JPEG",
             (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -69,8 +78,9 @@ FORMATS: dict[str, Format] = _table(
             GREY_RGB,
             lossless=False,
             keeps=_EVERYTHING | {"comment"},
+            setting="quality",
         ),
-        Format("TIFF", (".tif", ".tiff"), _TIFF, ALL, keeps=_EVERYTHING),
+        Format("TIFF", (".tif", ".tiff"), _TIFF, ALL, keeps=_EVERYTHING, setting="compress"),
         Format(
             "WEBP",
             (".webp",),
@@ -79,6 +89,7 @@ FORMATS: dict[str, Format] = _table(
             lossless=False,
             keeps=_EVERYTHING - {"dpi"},
             grey_becomes_rgb=True,
+            setting="quality",
         ),
         Format(
             "AVIF",
@@ -88,6 +99,7 @@ FORMATS: dict[str, Format] = _table(
             lossless=False,
             keeps=_EVERYTHING - {"dpi"},
             grey_becomes_rgb=True,
+            setting="quality",
         ),
         Format("BMP", (".bmp", ".dib"), _BYTE, GREY_RGB, keeps=frozenset({"dpi"})),
         Format("GIF", (".gif",), _BYTE, frozenset({"grey"})),

@@ -14,6 +14,10 @@ from convcli.io.formats import FORMATS, Format
 if TYPE_CHECKING:
     from convcli.io.image import Image
 
+QUALITY, COMPRESS = 95, 1
+"""What is taken where nothing is said: hardly visible losses; the quickest of the small files."""
+
+_SETTINGS = {"quality": "quality to choose", "compress": "level of compression"}
 _NAMED = {
     "icc": "ICC profile",
     "exif": "EXIF",
@@ -29,8 +33,8 @@ def encode(  # noqa: PLR0913 - each is a choice of the user's
     image: Image,
     format: str,  # noqa: A002 - the word users see
     *,
-    quality: int = 95,
-    compress: int = 1,
+    quality: int | None = None,
+    compress: int | None = None,
     lossless: bool = False,
     threads: int | None = None,
     name: str = "The picture",
@@ -38,11 +42,14 @@ def encode(  # noqa: PLR0913 - each is a choice of the user's
     """
     File contents of `image` in `format`, a key of FORMATS.
 
-    `quality` 1 to 100 for JPEG, WebP and AVIF; `compress` 0 to 9 for PNG and TIFF; `lossless` for
-    WebP; `threads` at most for PNG and JPEG, all processors unless given; `name` begins messages.
+    `quality` 1 to 100 for JPEG, WebP and AVIF, 95 unless given; `compress` 0 to 9 for PNG and TIFF,
+    1 unless given; `lossless` for WebP; `threads` at most for PNG and JPEG, all processors unless
+    given; `name` begins the messages.
     OutputError, with the cure, where depth, alpha, size or kind of samples do not fit the format.
     """
     row = FORMATS[format]
+    quality = QUALITY if quality is None else quality
+    compress = COMPRESS if compress is None else compress
     check_fit(image, format, name=name)
     try:
         if row.name == "PNG":
@@ -151,3 +158,13 @@ def losses(image: Image, format: str) -> tuple[str, ...]:  # noqa: A002 - as abo
     if row.grey_becomes_rgb and image.layout.startswith("grey"):
         lost.append(f"{row.name} has no grey: written as three equal channels")
     return tuple(lost)
+
+
+def unused(format: str, **said: int | None) -> tuple[str, ...]:  # noqa: A002 - as above
+    """`quality` and `compress` that were said, but mean nothing to `format`, as sentences."""
+    row = FORMATS[format]
+    return tuple(
+        f"{row.name} has no {_SETTINGS[setting]}: --{setting} {value} changed nothing"
+        for setting, value in said.items()
+        if value is not None and setting != row.setting
+    )
