@@ -151,9 +151,9 @@ def _sample(above: Samples, rows: Samples, step: int, size: int) -> tuple[Sample
     width = min(line, max(1, size // count // step) * step)
     down = np.arange(count) * height // count + height // count // 2
     right = np.arange(count) * ((line - width) // step) // max(1, count - 1) * step
-    across = right[:, None] + np.arange(width)
-    before = np.where(down[:, None] > 0, rows[down[:, None] - 1, across], above[0, across])
-    return before, rows[down[:, None], across]
+    spots = [(row, slice(left, left + width)) for row, left in zip(down, right, strict=True)]
+    before = [(rows[row - 1] if row else above[0])[across] for row, across in spots]
+    return np.stack(before), np.stack([rows[row, across] for row, across in spots])
 
 
 def chunk(kind: bytes, *contents: bytes) -> tuple[bytes, ...]:
