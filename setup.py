@@ -1,7 +1,8 @@
 """
-The compiled cores, one for every instruction set; all else stands in `pyproject.toml`.
+The compiled cores, one for every instruction set, and what undoes the row filters of PNG; all else
+stands in `pyproject.toml`.
 
-They are optional: without a compiler the installation succeeds, and NumPy does the work.
+They are optional: without a compiler the installation succeeds, and NumPy and libpng do the work.
 CONVCLI_BUILD_NATIVE=0 leaves them out.
 """
 
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
+CFLAGS = os.environ.get("CONVCLI_CFLAGS", "").split()
+LDFLAGS = os.environ.get("CONVCLI_LDFLAGS", "").split()
 SOURCES = "convcli/engines/native"
 X86 = platform.machine().lower() in {"x86_64", "amd64"}
 SETS = {
@@ -41,15 +44,24 @@ def core(name: str, flags: list[str]) -> Extension:
         f"convcli.engines.native._{name}",
         [f"{SOURCES}/{name}.c"],
         depends=[f"{SOURCES}/module.c", *map(str, sorted(Path(SOURCES).glob("*.h")))],
-        extra_compile_args=[*FLAGS, *os.environ.get("CONVCLI_CFLAGS", "").split(), *flags],
-        extra_link_args=os.environ.get("CONVCLI_LDFLAGS", "").split(),
+        extra_compile_args=[*FLAGS, *CFLAGS, *flags],
+        extra_link_args=LDFLAGS,
         py_limited_api=True,
         optional=True,
     )
 
 
+UNFILTER = Extension(
+    "convcli.io._unfilter",
+    ["convcli/io/_unfilter.c"],
+    extra_compile_args=["-O3", "-std=c11", "-fvisibility=hidden", *CFLAGS],
+    extra_link_args=LDFLAGS,
+    py_limited_api=True,
+    optional=True,
+)
+
 wanted = os.environ.get("CONVCLI_BUILD_NATIVE", "1") != "0"
 setup(
-    ext_modules=[core(name, flags) for name, flags in SETS.items()] if wanted else [],
+    ext_modules=[*(core(name, flags) for name, flags in SETS.items()), UNFILTER] if wanted else [],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

@@ -296,8 +296,30 @@ def geometries(share: int, shares: int) -> None:
     say(f"sanitizers: {calls} calls of {', '.join(cores)}, nothing to report")
 
 
+# --- rows of PNG --------------------------------------------------------------------------------
+
+
+def rows_of_png() -> None:
+    """Every filter, pixel and small size, in memory of exactly their size."""
+    (path,) = Path(os.environ[FOLDER]).rglob("_unfilter*.so")
+    spec = importlib.util.spec_from_file_location("convcli.io._unfilter", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    rng = np.random.default_rng(1)
+    for pixel, columns, rows, kind in product((1, 2, 3, 4, 6, 8), SIZES, range(1, 4), range(6)):
+        filtered = rng.integers(0, 256, (rows, 1 + columns * pixel), np.uint8)
+        filtered[:, 0] = kind
+        result = np.empty((rows, columns * pixel), np.uint8)
+        known = module.undo(filtered, result, rows, pixel, rows // 2, rows)
+        assert known == (kind < 5)
+    say("sanitizers: rows of PNG, nothing to report")
+
+
 if __name__ == "__main__":
     if FOLDER in os.environ:
+        rows_of_png()
         geometries(*map(int, sys.argv[1].split("/")))
     else:
         sys.exit(main())

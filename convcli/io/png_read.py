@@ -1,8 +1,9 @@
 """
 PNG -> Image at full depth: 16-bit colour survives, interlacing, palette and colour key undone.
 
-libpng (through imagecodecs) is given a PNG of our own making, header, palette, key and samples
-only: what it would say about the rest goes to the terminal, and this library never prints.
+Plain pictures are read row by row, see `png_rows`. libpng (through imagecodecs) does the others; it
+is given a PNG of our own making, header, palette, key and samples only: what it would say about the
+rest goes to the terminal, and this library never prints.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from convcli.io.png_chunks import (
     read_chunks,
     read_metadata,
 )
+from convcli.io.png_rows import read_rows
 from convcli.io.settle import settle
 
 if TYPE_CHECKING:
@@ -52,7 +54,9 @@ def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
     check_size(name, png.width, png.height, max_pixels)
     png = read_chunks(data, name, strict=True)
     metadata = read_metadata(png, name)
-    samples = _libpng(_rebuilt(png))
+    samples = read_rows(png)
+    if samples is None:
+        samples = _libpng(_rebuilt(png))
     layout = _layout(png)
     shaped = samples.reshape(png.height, png.width, -1)
     if shaped.shape[2] != CHANNELS[layout]:
