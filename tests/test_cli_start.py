@@ -66,7 +66,14 @@ def test_nothing_heavy_is_imported_before_there_is_work(args: list[str]) -> None
 
 
 UNUSED = {
-    *("scipy", "rich", "yaml", "tifffile", "pygments"),  # other engines, formats, kernel files
+    *(
+        "scipy",
+        "rich",
+        "yaml",
+        "tifffile",
+        "pygments",
+        "numpy.ma",
+    ),  # other engines, formats, kernel files
     *("tempfile", "shutil", "secrets", "hashlib", "csv", "json", "importlib.metadata"),
 }
 

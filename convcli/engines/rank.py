@@ -103,7 +103,7 @@ def _every(stage: Stage) -> Iterable[Pair]:
 
 def _pairs(matrix: Values) -> Pairs:
     """Rows and columns of zeros are left out first, and stay exactly zero."""
-    rows, columns = (np.unique(places) for places in np.nonzero(matrix))
+    rows, columns = (np.flatnonzero(matrix.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return ()
     height, width = matrix.shape
