@@ -23,21 +23,6 @@ static void NAMED(fetch)(NAMED(work) * w, size_t y, size_t run_count, size_t col
         }
 }
 
-/* What the next group will stage and write: a chunk is too narrow for the processor to foresee it. */
-static void NAMED(foresee_group)(const NAMED(work) * w, size_t y, size_t x0, size_t count)
-{
-    const struct job *job = w->job;
-    const struct view *in = &job->block, *out = &job->out;
-    for (size_t i = 0; i < (size_t)w->down && y + i < job->height; i++) {
-        size_t last = (y + i) * job->stride_down + (job->taps_down - 1) * job->dilation_down;
-        intptr_t row = job->rows[last], column = w->runs[0].column;
-        if (row >= 0 && column >= 0)
-            foresee(in->data + row * in->row + column * in->column,
-                    w->runs[0].count * (size_t)llabs(in->column));
-        foresee(out->data + (ptrdiff_t)(y + i) * out->row + (ptrdiff_t)x0 * out->column, count);
-    }
-}
-
 /* --- bytes at once ------------------------------------------------------------------------------ */
 
 static void NAMED(mend)(const struct bytes *b, const struct part *part, size_t x, int32_t level)
@@ -173,7 +158,6 @@ static void NAMED(run_chunk)(NAMED(work) * w, size_t x0, size_t width, struct co
     int straight = NAMED(is_straight)(w);
     for (size_t y = 0; y < job->height; y += (size_t)w->down) {
         NAMED(fetch)(w, y, runs, columns);
-        NAMED(foresee_group)(w, y + (size_t)w->down, x0, count);
         if (straight)
             NAMED(part_rows)(w, y, count, &bytes);
         NAMED(sum_group)(w, y, count, straight ? &bytes : NULL);

@@ -176,13 +176,6 @@ INLINE int has(wholes v, int32_t bits)
 #endif
 }
 
-/* Ask for the lines of memory from `from` on, `size` bytes. */
-static inline void foresee(const char *from, size_t size)
-{
-    for (size_t n = 0; n < size; n += CACHE_LINE)
-        __builtin_prefetch(from + n, 0, 2);
-}
-
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static inline size_t rounded_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
