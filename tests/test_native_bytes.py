@@ -393,6 +393,15 @@ def test_box_means_round_as_fractions_do(side: int) -> None:
         np.testing.assert_array_equal(found[..., 0], expected, f"{name} {body}")
 
 
+@pytest.mark.parametrize("scale", [1e4, 1e6, 1e7, -1e7, 1e9])
+def test_sums_beyond_32_bits_are_cut_as_others(scale: float) -> None:
+    image = image_of("noise", 3, "uint8", (12, 41, 3))
+    image[2:7, 3:30] = 0
+    gradient = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])  # of sum 0: nothing is added to t
+    for finish in (finish_of("clip"), finish_of("abs")):
+        check(case_of(image, gradient, finish, scale=(scale,)))
+
+
 @pytest.mark.parametrize("total", [65791, 65792, 65793, 65794, 65800, 131586])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_whole_taps_below_and_above_what_single_precision_counts(total: int, sign: int) -> None:
