@@ -11,10 +11,15 @@ import importlib
 import threading
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
 from io import BytesIO
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from convcli.errors import InputError
+from convcli.io.film import Film, Shot, check_together
 from convcli.io.image import CHANNELS, Header, Image, Layout, Metadata, Samples
 from convcli.io.limits import check_size, damaged
 from convcli.io.orientation import stated, swaps_sides
@@ -58,6 +63,8 @@ _LAYOUTS: dict[str, tuple[Layout, str]] = {
 }  # fmt: skip
 _DIRECT = {"L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16B", "I;16L"}
 _WORDS = {"rgb": "RGB", "rgb+alpha": "RGB with alpha", "grey": "grey", "grey+alpha": "grey + alpha"}
+_MODES = {"grey": "L", "grey+alpha": "LA", "rgb": "RGB", "rgb+alpha": "RGBA"}
+_ANIMATED = {"GIF", "WEBP", "AVIF"}
 _DESCRIPTORS = 64  # bytes of a WebP header that hold its size
 _QUIET = threading.Lock()
 
@@ -116,6 +123,88 @@ def decode(format_name: str, data: bytes, name: str, *, max_pixels: int | None) 
     return _decoded(picture, name, metadata, notes)
 
 
+def film(format_name: str, data: bytes, name: str, *, max_pixels: int | None) -> Film:
+    """Every frame, composed by Pillow; those of a GIF all of one kind, as colour may come late."""
+    header = probe(format_name, data, name)
+    check_size(name, header.width, header.height, max_pixels)
+    pixels = header.frames * header.width * header.height
+    check_together(name, header.frames, pixels, max_pixels)
+    with quiet():
+        picture = _open(format_name, data)
+    headers = tuple(
+        replace(header, width=width, height=height, layout=layout, channels=CHANNELS[layout])
+        for width, height, layout in _kinds(picture, header, name, max_pixels)
+    )
+    loop = picture.info.get("loop", 0 if format_name == "AVIF" else None)
+    if format_name == "GIF":  # how often it is repeated; nothing: it is not
+        loop = 1 if loop is None else loop and loop + 1
+    return Film(headers, partial(_shots, format_name, data, headers, name), int(loop or 0))
+
+
+def _kinds(
+    picture: ImageFile.ImageFile, header: Header, name: str, max_pixels: int | None
+) -> list[tuple[int, int, Layout]]:
+    """Sides and layout of every frame; a GIF is decoded to know, and has the sides of its first."""
+    found: list[tuple[int, int, Layout]] = []
+    for _ in _sought(picture):
+        check_size(name, *picture.size, max_pixels)
+        if header.format == "GIF":
+            picture.load()
+        found.append((*picture.size, _layout(picture, name)[0]))
+    if header.format != "GIF":
+        return found
+    grey = all(layout.startswith("grey") for _, _, layout in found)
+    clear = any(layout.endswith("+alpha") for _, _, layout in found)
+    layout = "grey" if grey else "rgb"
+    joined: Layout = f"{layout}+alpha" if clear else layout  # type: ignore[assignment]
+    return [(header.width, header.height, joined)] * len(found)
+
+
+def _sought(picture: ImageFile.ImageFile) -> Iterator[int]:
+    """The picture at each of its frames."""
+    for index in count():
+        try:
+            with quiet():
+                picture.seek(index)
+        except EOFError:
+            return
+        yield index
+
+
+def _shots(
+    format_name: str, data: bytes, headers: tuple[Header, ...], name: str, start: int
+) -> Iterator[Shot]:
+    with quiet():
+        picture = _open(format_name, data)
+    for index in _sought(picture):
+        if format_name == "GIF" and index < start:
+            picture.load()
+        elif index >= start:
+            yield _shot(picture, headers[index], name)
+
+
+def _shot(picture: ImageFile.ImageFile, header: Header, name: str) -> Shot:
+    metadata = _metadata(picture)
+    if header.format == "GIF":
+        picture.load()
+        image = _one_kind(picture, header, metadata)
+    else:
+        image = _decoded(picture, name, metadata, ())
+    if header.format not in _ANIMATED:
+        return Shot(image)
+    return Shot(image, Fraction(picture.info.get("duration") or 0) / 1000)
+
+
+def _one_kind(picture: ImageFile.ImageFile, header: Header, metadata: Metadata) -> Image:
+    """A frame of a GIF in the layout of all, cut to the canvas as viewers cut it."""
+    import numpy as np
+
+    samples = np.asarray(picture.convert(_MODES[header.layout]))
+    shaped = samples.reshape(picture.height, picture.width, -1)[: header.height, : header.width]
+    notes = () if picture.mode == "L" else (f"palette decoded to {_WORDS[header.layout]}",)
+    return settle(shaped, header.layout, metadata, notes)
+
+
 def decode_as(  # noqa: PLR0913 - what the caller has already read
     format_name: str,
     data: bytes,
@@ -161,7 +250,7 @@ def _layout(picture: ImageFile.ImageFile, name: str) -> tuple[Layout, str]:
 def _samples(picture: Any, layout: Layout, icc: bytes | None) -> tuple[Samples, str]:  # noqa: ANN401 - mypy would want every Pillow mode
     import numpy as np
 
-    mode, wanted = picture.mode, {"grey": "L", "grey+alpha": "LA", "rgb": "RGB"}.get(layout, "RGBA")
+    mode, wanted = picture.mode, _MODES.get(layout, "RGBA")
     if mode in _DIRECT and "transparency" not in picture.info:
         note = "32-bit integers taken as numbers" if mode == "I" else ""
         return np.asarray(picture), note

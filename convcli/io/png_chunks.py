@@ -71,12 +71,12 @@ def read_chunks(data: bytes, name: str, *, strict: bool) -> Png:
 
     InputError names the chunk that is wrong.
     """
-    walk = _walk(data, name, strict=strict)
-    kind, contents = next(walk, (b"", memoryview(b"")))
+    chunks = walk(data, name, strict=strict)
+    kind, contents = next(chunks, (b"", memoryview(b"")))
     if kind != b"IHDR" or len(contents) != 13:  # noqa: PLR2004 - IHDR's length
         raise damaged(name, "a PNG begins with a header chunk, this one does not")
     png = _header(bytes(contents), name)
-    for kind, contents in walk:
+    for kind, contents in chunks:
         _file(png, kind, contents, name)
     if strict and not png.samples:
         raise damaged(name, "the PNG holds no samples (no IDAT chunk)")
@@ -84,7 +84,8 @@ def read_chunks(data: bytes, name: str, *, strict: bool) -> Png:
     return png
 
 
-def _walk(data: bytes, name: str, *, strict: bool) -> Iterator[tuple[bytes, memoryview]]:
+def walk(data: bytes, name: str, *, strict: bool) -> Iterator[tuple[bytes, memoryview]]:
+    """(type, contents) of every chunk before IEND; InputError as in `read_chunks`."""
     view, at = memoryview(data), len(SIGNATURE)
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)

@@ -54,14 +54,19 @@ def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
     check_size(name, png.width, png.height, max_pixels)
     png = read_chunks(data, name, strict=True)
     metadata = read_metadata(png, name)
+    return settle(inflated(png, name), _layout(png), metadata, tuple(remarks(png, metadata)))
+
+
+def inflated(png: Png, name: str) -> Samples:
+    """The samples of `png`, (rows, columns, channels); InputError for other channels."""
+    channels = CHANNELS[_layout(png)]
     samples = read_rows(png)
     if samples is None:
         samples = _libpng(_rebuilt(png))
-    layout = _layout(png)
     shaped = samples.reshape(png.height, png.width, -1)
-    if shaped.shape[2] != CHANNELS[layout]:
-        raise damaged(name, f"its decoder gave {shaped.shape[2]} channels, not {CHANNELS[layout]}")
-    return settle(shaped, layout, metadata, tuple(_notes(png, metadata)))
+    if shaped.shape[2] != channels:
+        raise damaged(name, f"its decoder gave {shaped.shape[2]} channels, not {channels}")
+    return shaped
 
 
 def _layout(png: Png) -> Layout:
@@ -71,7 +76,8 @@ def _layout(png: Png) -> Layout:
     return "rgb+alpha" if png.transparent and layout == "rgb" else layout
 
 
-def _notes(png: Png, metadata: Metadata) -> Iterator[str]:
+def remarks(png: Png, metadata: Metadata) -> Iterator[str]:
+    """What reading such a file changes, as sentences."""
     if png.chunk(b"iCCP") and metadata.icc is None:
         yield "ICC profile dropped: it does not decompress"
     if png.frames > 1:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from convcli.errors import ConvError, InputError
@@ -15,8 +17,9 @@ from convcli.io.limits import damaged
 from convcli.io.sniffing import sniff
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from convcli.io.film import Film, Shot
     from convcli.io.image import Header, Image
 
 # Imported when a file of the kind is opened: reading a PNG must not import tifffile.
@@ -25,6 +28,8 @@ _READERS = {
     "PBM": "pnm", "PGM": "pnm", "PPM": "pnm", "PAM": "pnm", "PFM": "pnm",
     "NPY": "npy", "CSV": "csv_text",
 }  # fmt: skip
+
+_FILMS = {"PNG": "apng_read", "TIFF": "tiff"}
 
 
 def probe(data: bytes, name: str) -> Header:
@@ -58,6 +63,41 @@ def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
         from convcli.io import pillow_read
 
         return pillow_read.decode(found, data, name, max_pixels=max_pixels)
+
+
+def open_film(data: bytes, name: str, *, max_pixels: int | None) -> Film:
+    """
+    Every picture of the file, to be decoded one by one; see `Film`.
+
+    Sizes are held against `max_pixels`, and those of all frames together against TOGETHER times
+    that. InputError as in `decode`, here and while the film runs.
+    """
+    with _one_voice(name):
+        found = sniff(data, name)
+        if found in _FILMS:
+            film: Film = importlib.import_module(f"convcli.io.{_FILMS[found]}").film(
+                data, name, max_pixels=max_pixels
+            )
+        elif not has_film(found):
+            raise InputError(
+                f"{name}: of a {found} file convcli reads the first picture only.",
+                "Say --frames first.",
+            )
+        else:
+            from convcli.io import pillow_read
+
+            film = pillow_read.film(found, data, name, max_pixels=max_pixels)
+    return replace(film, shots=partial(_spoken, film.shots, name))
+
+
+def has_film(format_name: str) -> bool:
+    """Whether `open_film` reads more than the first picture of such files."""
+    return format_name in _FILMS or format_name not in _READERS
+
+
+def _spoken(shots: Callable[[int], Iterator[Shot]], name: str, start: int) -> Iterator[Shot]:
+    with _one_voice(name):
+        yield from shots(start)
 
 
 def _reader(format_name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - modules of one shape

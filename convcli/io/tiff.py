@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from convcli.errors import InputError
+from convcli.io.film import Film, Shot, check_together
 from convcli.io.image import CHANNELS, Header, Image, Layout, Metadata, Samples
 from convcli.io.limits import check_size, damaged
 from convcli.io.orientation import swaps_sides
@@ -21,6 +23,8 @@ from convcli.io.tiff_directory import check_directory, plain_directory
 from convcli.io.tiff_metadata import read_metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tifffile import TiffFile, TiffPage
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
@@ -28,6 +32,7 @@ _COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
 _UNSPECIFIED, _ASSOCIATED = 0, 1
 _JPEG, _OLD_JPEG = 7, 6
 _ORIENTATION = 274
+_DERIVED = 1 | 4  # bits of NewSubfileType: smaller copy, mask
 _CHANNEL_LIMIT = 64
 _KINDS = {"uint8", "uint16", "float32", "float64"}
 _NUMBERS = {"int8", "int16", "int32", "uint32", "int64", "uint64"}
@@ -53,14 +58,49 @@ def _first_page(tif: TiffFile, name: str) -> TiffPage:
 def probe(data: bytes, name: str) -> Header:
     """Header of the first page."""
     with _opened(data) as tif:
-        page = _first_page(tif, name)
-        width, height = page.imagewidth, page.imagelength
-        if swaps_sides(_orientation(page)):
-            width, height = height, width
-        layout, dtype = _target(page, name)
-        channels = CHANNELS.get(layout, page.samplesperpixel)
-        size = len(data)
-        return Header("TIFF", width, height, channels, dtype, layout, len(tif.pages), size)
+        return _header(_first_page(tif, name), name, len(tif.pages), len(data))
+
+
+def _header(page: TiffPage, name: str, pages: int, size: int) -> Header:
+    width, height = page.imagewidth, page.imagelength
+    if swaps_sides(_orientation(page)):
+        width, height = height, width
+    layout, dtype = _target(page, name)
+    channels = CHANNELS.get(layout, page.samplesperpixel)
+    return Header("TIFF", width, height, channels, dtype, layout, pages, size)
+
+
+def film(data: bytes, name: str, *, max_pixels: int | None) -> Film:
+    """All pages but smaller copies and masks of others; each has its own size and depth."""
+    with _opened(data) as tif:
+        every = [_page(tif, index, name) for index in range(len(tif.pages))]
+        places = [n for n, page in enumerate(every) if not (n and page.subfiletype & _DERIVED)]
+        pages = [every[n] for n in places]
+        for page in pages:
+            check_size(name, page.imagewidth, page.imagelength, max_pixels)
+        headers = tuple(_header(page, name, len(pages), len(data)) for page in pages)
+    left_out = len(every) - len(pages)
+    pixels = sum(header.width * header.height for header in headers)
+    check_together(name, len(headers), pixels, max_pixels)
+    notes = (f"TIFF: {left_out:,} smaller copies or masks of pages left out",) if left_out else ()
+    return Film(headers, partial(_shots, data, name, places, max_pixels), notes=notes)
+
+
+def _page(tif: TiffFile, index: int, name: str) -> TiffPage:
+    from tifffile import TiffPage
+
+    page = tif.pages[index]
+    if not isinstance(page, TiffPage):
+        raise damaged(name, f"page {index + 1} of the TIFF is none")
+    return page
+
+
+def _shots(
+    data: bytes, name: str, places: list[int], max_pixels: int | None, start: int
+) -> Iterator[Shot]:
+    with _opened(data) as tif:
+        for index in places[start:]:
+            yield Shot(_decoded(data, _page(tif, index, name), name, max_pixels))
 
 
 def _orientation(page: TiffPage) -> int:
@@ -118,20 +158,23 @@ def _alpha(page: TiffPage) -> int | None:
 def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
     """First page at full depth; notes say what was converted, InputError what can't be read."""
     with _opened(data) as tif:
-        page = _first_page(tif, name)
-        _check_page(page, name, max_pixels)
-        layout, dtype = _target(page, name)
-        notes: list[str] = []
-        if len(tif.pages) > 1:
-            notes.append(f"TIFF: first of {len(tif.pages):,} pages taken")
-        metadata = read_metadata(page, data)
-        turn = _orientation(page)
-        notes += _check_segments(page, name, len(data))
-        check_directory(data, page, name)
-        if _for_libtiff(page):
-            return _by_pillow(data, page, name, metadata, notes)
-        samples = native(_arranged(page, name))
-        meaning = _interpreted(samples, page, layout, dtype, metadata.icc, notes)
+        image = _decoded(data, _first_page(tif, name), name, max_pixels)
+        pages = len(tif.pages)
+    left_out = (f"TIFF: first of {pages:,} pages taken",) if pages > 1 else ()
+    return replace(image, notes=(*left_out, *image.notes))
+
+
+def _decoded(data: bytes, page: TiffPage, name: str, max_pixels: int | None) -> Image:
+    _check_page(page, name, max_pixels)
+    layout, dtype = _target(page, name)
+    metadata = read_metadata(page, data)
+    turn = _orientation(page)
+    notes = [*_check_segments(page, name, len(data))]
+    check_directory(data, page, name)
+    if _for_libtiff(page):
+        return _by_pillow(data, page, name, metadata, notes)
+    samples = native(_arranged(page, name))
+    meaning = _interpreted(samples, page, layout, dtype, metadata.icc, notes)
     if page.photometric in {_CMYK, _LAB}:
         metadata = replace(metadata, icc=None)
     return settle(meaning, layout, metadata, tuple(notes), orientation=turn)

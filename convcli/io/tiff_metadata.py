@@ -6,6 +6,7 @@ TIFF tags <-> Metadata: 34675 ICC, 700 XMP, 282/283/296 resolution, the rest as 
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from convcli.io.image import Metadata
@@ -53,7 +54,8 @@ def _exif(page: TiffPage, data: bytes) -> bytes | None:
     whole, kept = PillowImage.Exif(), PillowImage.Exif()
     try:
         with quiet():
-            whole.load(data)
+            whole.endian, whole.bigtiff = "<" if data[:2] == b"II" else ">", b"+" in data[2:4]
+            whole.load_from_fp(BytesIO(data), page.offset)
             kept.update({code: whole[code] for code in DESCRIPTIVE if code in whole})
             for directory in (EXIF_IFD, GPS_IFD):
                 if inner := whole.get_ifd(directory):
