@@ -39,7 +39,8 @@ class Format:
 
     `dtypes` and `layouts` are those it can be written with; `keeps` names the fields of `Metadata`
     that survive; `grey_becomes_rgb` where the format stores grey as three equal channels;
-    `setting`: the option that trades size for time or fidelity, `quality` or `compress`, if any.
+    `setting`: the option that trades size for time or fidelity, `quality` or `compress`, if any;
+    `frames`: what one of several pictures in a file is called, empty where there is only one.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Format:
     keeps: frozenset[str] = frozenset()
     grey_becomes_rgb: bool = False
     setting: str = ""
+    frames: str = ""
 
     @property
     def writable(self) -> bool:
@@ -70,6 +72,7 @@ FORMATS: dict[str, Format] = _table(
             PICTURES,
             keeps=_EVERYTHING | {"png"},
             setting="compress",
+            frames="frame",
         ),
         Format(
             "JPEG",
@@ -80,7 +83,15 @@ FORMATS: dict[str, Format] = _table(
             keeps=_EVERYTHING | {"comment"},
             setting="quality",
         ),
-        Format("TIFF", (".tif", ".tiff"), _TIFF, ALL, keeps=_EVERYTHING, setting="compress"),
+        Format(
+            "TIFF",
+            (".tif", ".tiff"),
+            _TIFF,
+            ALL,
+            keeps=_EVERYTHING,
+            setting="compress",
+            frames="page",
+        ),
         Format(
             "WEBP",
             (".webp",),
@@ -90,6 +101,7 @@ FORMATS: dict[str, Format] = _table(
             keeps=_EVERYTHING - {"dpi"},
             grey_becomes_rgb=True,
             setting="quality",
+            frames="frame",
         ),
         Format(
             "AVIF",
@@ -102,7 +114,7 @@ FORMATS: dict[str, Format] = _table(
             setting="quality",
         ),
         Format("BMP", (".bmp", ".dib"), _BYTE, GREY_RGB, keeps=frozenset({"dpi"})),
-        Format("GIF", (".gif",), _BYTE, frozenset({"grey"})),
+        Format("GIF", (".gif",), _BYTE, PICTURES, lossless=False, frames="frame"),
         Format("PGM", (".pgm",), _WHOLE, frozenset({"grey"})),
         Format("PPM", (".ppm",), _WHOLE, frozenset({"rgb"})),
         Format("PNM", (".pnm",), _WHOLE, GREY_RGB),

@@ -87,6 +87,10 @@ def _encoded(image: Image, row: Format, *, quality: int, compress: int, lossless
         from convcli.io import pnm_write
 
         return pnm_write.encode(image, row.name)
+    if row.name == "GIF" and image.layout != "grey":
+        from convcli.io import gif_write
+
+        return gif_write.encode(image)
     from convcli.io import pillow_write
 
     return pillow_write.encode(image, row.name, quality=quality, lossless=lossless)
@@ -157,6 +161,10 @@ def losses(image: Image, format: str) -> tuple[str, ...]:  # noqa: A002 - as abo
         lost.append(f"{row.name} keeps no PNG text ({texts} left out)")
     if row.grey_becomes_rgb and image.layout.startswith("grey"):
         lost.append(f"{row.name} has no grey: written as three equal channels")
+    if row.name == "GIF" and image.layout != "grey":
+        from convcli.io import gif_write
+
+        lost.extend(gif_write.losses(image))
     return tuple(lost)
 
 
