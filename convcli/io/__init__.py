@@ -6,6 +6,8 @@ The only code that opens image files.
     image = decode(data, "photo.png", max_pixels=None)  Image: samples, layout, metadata, notes
     payload = encode(image, output_format("out.tif"))   bytes; losses(...) says what is left out
     write_bytes("out.tif", payload, overwrite=False)    whole or not at all
+    open_film(data, "film.gif", max_pixels=None)        Film: every frame, one by one
+    reel("GIF", film)                                   takes encoded frames, gives one file
 
 Importing this package imports neither NumPy nor Pillow; opening a file imports what it needs.
 """
@@ -13,29 +15,40 @@ Importing this package imports neither NumPy nor Pillow; opening a file imports 
 from __future__ import annotations
 
 from convcli.io.files import check_target, read_bytes, write_bytes
+from convcli.io.film import Film, Shot, check_number, merged
 from convcli.io.formats import FORMATS, holds, output_format
 from convcli.io.image import Header, Image, Layout, Metadata
 from convcli.io.limits import check_size
-from convcli.io.reading import decode, probe
+from convcli.io.reading import decode, has_film, open_film, probe
+from convcli.io.reel import check_alike, fitted, reel
 from convcli.io.settle import settle
 from convcli.io.writing import check_fit, encode, losses, unused
 
 __all__ = [
     "FORMATS",
+    "Film",
     "Header",
     "Image",
     "Layout",
     "Metadata",
+    "Shot",
+    "check_alike",
     "check_fit",
+    "check_number",
     "check_size",
     "check_target",
     "decode",
     "encode",
+    "fitted",
+    "has_film",
     "holds",
     "losses",
+    "merged",
+    "open_film",
     "output_format",
     "probe",
     "read_bytes",
+    "reel",
     "settle",
     "unused",
     "write_bytes",

@@ -1,0 +1,81 @@
+"""
+TIFF files of one page -> one of several: files follow each other, every offset in them is moved.
+
+    II*\\0 -> page 1 samples   -> page 2 samples   -> 0
+            `- next page -----'  `- next page ------'
+
+Pages may differ in everything but byte order.
+"""  # noqa: D301 - the escape as it is written
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from convcli.errors import OutputError
+from convcli.io.tiff_directory import entries
+from convcli.io.tiff_metadata import EXIF_IFD, GPS_IFD
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from convcli.io.film import Film
+
+_INTEROP_IFD = 40965
+_DIRECTORIES = {EXIF_IFD, GPS_IFD, _INTEROP_IFD}
+_OFFSETS = {273, 324}  # of strips, of tiles
+_LONG, _INLINE = 4, 4
+_CLASSIC = 42
+
+
+class Joiner:
+    """Joins TIFF files of one page each; OutputError beyond 4 GiB, where offsets end."""
+
+    def __init__(self, _: Film) -> None:
+        self._whole = bytearray()
+        self._link = 4  # where the offset of the next page is to stand
+
+    def add(self, payload: bytes, seconds: Fraction) -> None:
+        """Take the next page."""
+        del seconds
+        order = ">" if payload[:2] == b"MM" else "<"
+        self._check(payload, order)
+        self._whole += b"\0" * (-len(self._whole) % 16)
+        base = len(self._whole)
+        (start,) = struct.unpack_from(order + "I", payload, 4)
+        moved = bytearray(payload)
+        _move(moved, payload, start, base)
+        self._whole += moved if base == 0 else b"\0" * 8 + moved[8:]
+        struct.pack_into(order + "I", self._whole, self._link, base + start)
+        (count,) = struct.unpack_from(order + "H", payload, start)
+        self._link = base + start + 2 + 12 * count
+
+    def close(self) -> bytes:
+        """The whole file."""
+        return bytes(self._whole)
+
+    def _check(self, payload: bytes, order: str) -> None:
+        (version,) = struct.unpack_from(order + "H", payload, 2)
+        if version != _CLASSIC or len(self._whole) + len(payload) >= 1 << 32:
+            raise OutputError(
+                "The pages together are larger than 4 GiB, where a TIFF of several pages ends.",
+                "Write them one by one with --frames N.",
+            )
+        if self._whole and self._whole[:2] != payload[:2]:
+            raise OutputError("The pages differ in byte order.", "Write them with --frames N.")
+
+
+def _move(moved: bytearray, payload: bytes, start: int, base: int) -> None:
+    """Add `base` to the offsets in the directory at `start`, and in those it points to."""
+    order = ">" if payload[:2] == b"MM" else "<"
+    for tag, size, place, at in entries(payload, start):
+        if size > _INLINE:
+            struct.pack_into(order + "I", moved, at + 8, base + place)
+        if tag in _DIRECTORIES:
+            (inner,) = struct.unpack_from(order + "I", payload, place)
+            struct.pack_into(order + "I", moved, place, base + inner)
+            _move(moved, payload, inner, base)
+        elif tag in _OFFSETS:
+            values = f"{order}{size // _LONG}I"
+            offsets = struct.unpack_from(values, payload, place)
+            struct.pack_into(values, moved, place, *(base + offset for offset in offsets))
