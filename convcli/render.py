@@ -111,7 +111,8 @@ def facts(item: Item) -> Iterator[str]:
     )
     yield f"  engine {item.engine} ({item.body}): {item.reason}; {count(item.workers, 'thread')}"
     yield (
-        f"  {_shape(item.width, item.height, item.channels, item.dtype)}"
+        f"  {f'{item.frames:,} frames of ' if item.frames > 1 else ''}"
+        f"{_shape(item.width, item.height, item.channels, item.dtype)}"
         f" -> {_shape(item.out_width, item.out_height, item.out_channels, item.out_dtype)},"
         f" range {item.range}, alpha {item.alpha}, light {item.light}"
     )

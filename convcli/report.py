@@ -70,6 +70,8 @@ class Item:
     height: int = 0
     channels: int = 0
     dtype: str = ""
+    frames: int = 1
+    pixels: int = 0
     out_width: int = 0
     out_height: int = 0
     out_channels: int = 0
@@ -96,8 +98,8 @@ class Item:
 
     @property
     def megapixels(self) -> float:
-        """Millions of pixels read."""
-        return self.width * self.height / 1e6
+        """Millions of pixels read: `pixels` where there are several pictures."""
+        return (self.pixels or self.width * self.height) / 1e6
 
     @property
     def speed(self) -> float:
@@ -141,6 +143,7 @@ COLUMNS: tuple[Column, ...] = (
     _plain("height", "height", "of the input, upright", "px"),
     _plain("channels", "channels", "of the input, with alpha"),
     _plain("dtype", "samples", "type of the input's samples"),
+    _plain("frames", "frames", "pictures of the input that were filtered: frames or pages"),
     _plain("out_width", "out width", "of the output", "px"),
     _plain("out_height", "out height", "of the output", "px"),
     _plain("out_channels", "out channels", "of the output, with alpha"),

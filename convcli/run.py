@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from convcli.source import Source, Window
+    from convcli.source import Shape, Source, Window
     from convcli.spec import Job
     from convcli.treatment import Treatment
     from convcli.verify import Part as Checked
@@ -41,6 +41,11 @@ NUMBERS = ("NPY", "CSV")
 FLAT = 1e-9
 """Values that differ by less than this share of the largest sum are taken to be equal."""
 
+Frames = int | Literal["all", "first"]
+"""Which pictures of a file: one by its number, from 1 on, or as the word says."""
+
+_WORST = "largest_difference"
+
 STANDARD = {"-": "standard input"}
 """What a message calls an input that has no name of its own."""
 
@@ -52,6 +57,8 @@ class Writing:
     TIFF, None for what `io.encode` takes then; and over what.
 
     With `verify` not before a window of it was computed once more; `seed` None leaves it to chance.
+    `frames`: which of several pictures in a file, from 1 on, or all of them; None is "all" where
+    the output can hold several, else "first".
     """
 
     quality: int | None = None
@@ -59,6 +66,28 @@ class Writing:
     overwrite: bool = False
     verify: bool = False
     seed: int | None = None
+    frames: Frames | None = None
+
+
+@record
+class _Frame:
+    """What became of one picture of several."""
+
+    clipped: Clipped
+    verified: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+@record
+class _Opened:
+    """A file that was read, what it says of its first picture, and where the result goes."""
+
+    source: str
+    target: str
+    data: bytes
+    header: io.Header
+    form: str
+    name: str
 
 
 def process(source: str, target: str, job: Job, limits: Limits, writing: Writing) -> Item:
@@ -74,8 +103,11 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
     with clock.phase("plan"):
         header = io.probe(data, name)
         form = io.output_format(target, fallback=header.format)
+        opened = _Opened(source, target, data, header, form, name)
+        if _several(opened, writing.frames):
+            return _film(opened, job, limits, writing, clock)
         plan = _plan(job, header, form, limits, name)
-        part = _part(plan, header, writing, name)
+        part = _part(plan, (header.height, header.width, header.channels), writing, name)
     with clock.phase("decode"):
         image = io.decode(data, name, max_pixels=limits.max_pixels)
     with clock.phase("filter"), _about(name):
@@ -108,6 +140,101 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
     )
 
 
+def _several(opened: _Opened, frames: Frames | None) -> bool:
+    """Whether more than the first picture of a file is asked for. InputError if there is none."""
+    if isinstance(frames, int):
+        io.check_number(frames, opened.header.frames, opened.name)
+        return frames > 1
+    several = io.FORMATS[opened.form].frames != "" and io.has_film(opened.header.format)
+    wanted = frames == "all" or (frames is None and several)
+    return wanted and opened.header.frames > 1
+
+
+def _film(opened: _Opened, job: Job, limits: Limits, writing: Writing, clock: Clock) -> Item:
+    """As `process`, of a file with several pictures: one by one, each by the plan for its kind."""
+    with clock.phase("plan"):
+        film = io.open_film(opened.data, opened.name, max_pixels=limits.max_pixels)
+        if isinstance(writing.frames, int):
+            film = film.only(writing.frames, opened.name)
+        film = io.fitted(film, opened.form, opened.name, told=writing.frames is not None)
+        plans = _plans(film, opened, job, limits)
+        reel, shots = io.reel(opened.form, film), film.shots(0)
+    frames: list[_Frame] = []
+    for header in film.headers:
+        with clock.phase("decode"):
+            shot = next(shots)
+        result, frame = _frame(shot.image, plans[header], opened, writing, clock)
+        with clock.phase("encode"):
+            payload = _encoded(result, opened.form, writing, allowed(limits), _called(opened.name))
+            reel.add(payload, shot.seconds)
+        frames.append(frame)
+    with clock.phase("encode"):
+        payload = reel.close()
+    with clock.phase("write"):
+        io.write_bytes(opened.target, payload, overwrite=writing.overwrite)
+    unused = io.unused(opened.form, quality=writing.quality, compress=writing.compress)
+    first = film.headers[0]
+    return replace(
+        _item(opened.source, opened.target, job, plans[first], first),
+        **_together(frames),
+        frames=len(frames),
+        pixels=sum(header.width * header.height for header in film.headers),
+        bytes_out=len(payload),
+        seconds=clock.seconds,
+        wall=clock.wall,
+        memory_peak=memory_peak(),
+        notes=(*film.notes, *io.merged([frame.notes for frame in frames]), *unused),
+    )
+
+
+def _plans(film: io.Film, opened: _Opened, job: Job, limits: Limits) -> dict[io.Header, Plan]:
+    """One plan for every kind of frame. OutputError where the output holds frames of one kind."""
+    plans = {
+        header: _plan(job, header, opened.form, limits, opened.name)
+        for header in dict.fromkeys(film.headers)
+    }
+    results = (plans[header] for header in film.headers)
+    kinds = [
+        (*plan.shape[:2], plan.treatment.finish.scale.dtype, plan.treatment.layout)
+        for plan in results
+    ]
+    io.check_alike(kinds, opened.form, opened.name)
+    return plans
+
+
+def _frame(
+    image: io.Image, plan: Plan, opened: _Opened, writing: Writing, clock: Clock
+) -> tuple[io.Image, _Frame]:
+    """One picture of several, filtered."""
+    part = _part(plan, image.samples.shape, writing, opened.name)
+    with clock.phase("filter"), _about(opened.name):
+        samples, clipped = filtered(image.samples, plan)
+    with clock.phase("verify"), _about(opened.name):
+        verified = _verified(part, image.samples, plan, samples, clipped)
+    result = _result(image, samples, plan)
+    notes = (
+        *image.notes,
+        *plan.treatment.notes,
+        *_beyond(image.samples, plan),
+        *result.notes,
+        *io.losses(result, opened.form),
+    )
+    return result, _Frame(clipped, verified, notes)
+
+
+def _together(frames: list[_Frame]) -> dict[str, Any]:
+    """Shares of all samples of all frames; of windows that were verified the worst."""
+    total = max(sum(frame.clipped.total for frame in frames), 1)
+    worst = max((frame.verified for frame in frames), key=lambda said: said.get(_WORST, -1.0))
+    pixels = sum(frame.verified.get("verified", 0) for frame in frames)
+    return {
+        **worst,
+        "verified": pixels,
+        "clipped_below": sum(frame.clipped.below for frame in frames) / total,
+        "clipped_above": sum(frame.clipped.above for frame in frames) / total,
+    }
+
+
 def _encoded(result: io.Image, form: str, writing: Writing, threads: int, name: str) -> bytes:
     quality, compress = writing.quality, writing.compress
     return io.encode(result, form, quality=quality, compress=compress, threads=threads, name=name)
@@ -132,13 +259,12 @@ def _about(name: str) -> Iterator[None]:
         raise
 
 
-def _part(plan: Plan, header: io.Header, writing: Writing, name: str) -> Checked | None:
-    """The window that is computed once more, if that is wanted."""
+def _part(plan: Plan, shape: Shape, writing: Writing, name: str) -> Checked | None:
+    """The window that is computed once more, if that is wanted; `shape` of the input."""
     if not writing.verify:
         return None
     from convcli.verify import part
 
-    shape = (header.height, header.width, header.channels)
     with _about(name):
         return part(plan.treatment, shape, writing.seed)
 

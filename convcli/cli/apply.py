@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from convcli import __version__, render
-from convcli.cli.choices import Command
+from convcli.cli.choices import Command, WordOr, explained
 from convcli.cli.options import Session, common, filtering, image_files, limiting, option
 from convcli.cli.said import (
+    FRAMES,
     Allowed,
     Said,
     Written,
@@ -77,6 +78,17 @@ class Request(Said, Allowed, Written):
     metavar="N",
     help="Of PNG and TIFF, 0 (stored) to 9 (smallest, and slow), 1 unless given; no sample depends"
     " on it.",
+)
+@option(
+    "Output",
+    "--frames",
+    type=WordOr(FRAMES),
+    metavar="WORD|N",
+    help=explained(
+        "Which pictures of an animation, or pages of a TIFF. All, unless said, where the output"
+        " can hold several (PNG, GIF, WebP, TIFF), else the first; N counts from 1.",
+        FRAMES,
+    ),
 )
 @option("Output", "--overwrite", is_flag=True, help="Replace files that exist.")
 @option(

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from convcli.job import Wishes
     from convcli.kernels.kernel import Bias, Recipe
     from convcli.plan import Limits
-    from convcli.run import Writing
+    from convcli.run import Frames, Writing
     from convcli.spec import Extent, Job, Padding
+
+
+FRAMES = {"all": "every one, in order", "first": "the first one alone"}
+"""Words of --frames."""
 
 
 class Said(TypedDict):
@@ -54,6 +58,7 @@ class Written(TypedDict):
 
     quality: int | None
     compress: int | None
+    frames: str | None
     overwrite: bool
     verify: bool
     verify_seed: int | None
@@ -156,4 +161,17 @@ def writing(said: Written) -> Writing:
         overwrite=said["overwrite"],
         verify=said["verify"] or seed is not None,
         seed=seed,
+        frames=_frames(said["frames"]) if said["frames"] else None,
     )
+
+
+def _frames(text: str) -> Frames:
+    """A word of FRAMES or a number, from 1 on."""
+    word = text.lower()
+    if word in FRAMES:
+        return "all" if word == "all" else "first"
+    if not text.isascii() or not text.isdigit():
+        raise UsageError(f"--frames {text}: not known.", nearest(text, {**FRAMES, "3": ""}))
+    if int(text) < 1:
+        raise UsageError(f"--frames {text}: frames count from 1.", "Say --frames 1.")
+    return int(text)
