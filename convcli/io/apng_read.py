@@ -73,13 +73,18 @@ def film(data: bytes, name: str, *, max_pixels: int | None) -> Film:
     pixels = header.width * header.height
     check_together(name, header.frames, header.frames * pixels, max_pixels)
     png = read_chunks(data, name, strict=True)
-    poster = png.chunk(b"fcTL") is None
+    poster = _poster(png)
     blocks = _blocks(data, png, name)
     layout = _layout(header.layout, blocks[poster:], png)
     each = replace(header, layout=layout, channels=CHANNELS[layout])
     _, plays = struct.unpack(">II", png.chunk(b"acTL") or bytes(8))
     shots = partial(_shots, png, blocks, each, name)
     return Film((each,) * len(blocks), shots, plays, poster=poster)
+
+
+def _poster(png: Png) -> bool:
+    """Whether the samples before all frames are none of them."""
+    return png.frames > 1 and png.chunk(b"fcTL") is None
 
 
 def _layout(layout: Layout, blocks: list[_Block], png: Png) -> Layout:
@@ -129,7 +134,7 @@ def _shots(png: Png, blocks: list[_Block], header: Header, name: str, start: int
     metadata = read_metadata(png, name)
     still = replace(png, chunks=[chunk for chunk in png.chunks if chunk[0] != b"acTL"])
     notes = tuple(remarks(still, metadata))
-    poster = png.chunk(b"fcTL") is None
+    poster = _poster(png)
     canvas = np.zeros((png.height, png.width, header.channels), header.dtype)
     for index, block in enumerate(blocks):
         samples = _samples(png, block, header.channels, name)

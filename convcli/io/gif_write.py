@@ -74,7 +74,7 @@ def losses(image: Image) -> Iterator[str]:
 
     shown = _shown(image)
     if np.unique(_codes(_rgb(image), shown)).size > _COLOURS - (shown is not None):
-        yield "GIF holds 256 colours a frame: reduced to those by Pillow's median cut"
+        yield "GIF holds 256 colours a frame: reduced to those"
     if shown is not None and np.isin(image.samples[..., -1], (0, 255), invert=True).any():
         yield "GIF has no half-transparent pixels: transparent where alpha is below 128"
 
