@@ -19,7 +19,7 @@ from PIL import ImageSequence
 
 from convcli.errors import InputError, OutputError
 from convcli.io import Film, check_fit, encode, open_film, probe, reel
-from convcli.io.film import TOGETHER
+from convcli.io.film import MOST, TOGETHER
 from convcli.io.image import Image, Metadata
 
 if TYPE_CHECKING:
@@ -73,11 +73,10 @@ def apng(
         )
         number += 1 + (n > 0)
     whole = png_file((*sides, 8, colour, 0), b"")
-    head, end = whole[:33], whole[-12:]
     body = b"".join(
         struct.pack(">I", len(c)) + k + c + struct.pack(">I", zlib.crc32(k + c)) for k, c in chunks
     )
-    return head + body + end
+    return whole[:33] + body + whole[-12:]
 
 
 HELD: list[tuple[str, Layout, str]] = [
@@ -352,6 +351,14 @@ def test_frames_that_are_too_many_together_are_refused(form: str) -> None:
         film_of(payload, max_pixels=100)
     with pytest.raises(InputError, match=r"10 x 10 = .* megapixels"):
         film_of(payload, max_pixels=99)
+
+
+def test_files_of_very_many_frames_are_refused() -> None:
+    one = joined([picture("grey", rows=1, columns=1)] * 2, "GIF")
+    frame = one[one.index(b"\x21\xf9", 20) : -1]
+    many = one[:-1] + frame * (MOST // 2) + b"\x3b"
+    with pytest.raises(InputError, match=r"x has 10,002 frames; the limit is 10,000"):
+        film_of(many)
 
 
 def test_rounding_durations_does_not_add_up() -> None:

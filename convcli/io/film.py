@@ -25,7 +25,10 @@ PAGE = Fraction(1, 10)
 """Seconds that a page is shown for where it becomes a frame of an animation."""
 
 TOGETHER = 16
-"""All frames of a file may have so many times the pixels that one picture may have."""
+"""All frames of a file together may have so many times the pixels that one picture may have."""
+
+MOST = 10_000
+"""Frames of a file: each takes milliseconds, however small it is."""
 
 
 @record
@@ -76,11 +79,16 @@ def check_number(number: int, frames: int, name: str) -> None:
 
 def check_together(name: str, frames: int, pixels: int, max_pixels: int | None) -> None:
     """InputError where `frames` of `pixels` in all are more than is read from one file."""
+    if max_pixels is not None and frames > MOST:
+        raise InputError(
+            f"{name} has {frames:,} frames; the limit is {MOST:,}.",
+            "Take one by --frames first, or lift the limits with --max-pixels none.",
+        )
     if max_pixels is not None and pixels > TOGETHER * max_pixels:
         raise InputError(
             f"{name} is too large: {frames:,} frames of {pixels / 1e6:,.0f} megapixels in all; the"
             f" limit is {TOGETHER * max_pixels / 1e6:,.0f}, {TOGETHER} times that of one picture.",
-            "Take one by --frames N, or raise the limit with --max-pixels.",
+            "Take one by --frames first, or raise the limit with --max-pixels.",
         )
 
 
