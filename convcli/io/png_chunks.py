@@ -8,7 +8,6 @@ Pillow and libpng let some damage pass; here every checksum is compared.
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from dataclasses import field
@@ -30,7 +29,7 @@ DEPTHS = {
 }  # fmt: skip
 _CARRIED = {b"gAMA", b"cHRM", b"sRGB", b"cICP", b"tEXt", b"zTXt", b"iTXt"}
 _XMP_KEY = b"XML:com.adobe.xmp"
-_TEXT_LIMIT, _PROFILE_LIMIT = 1 << 20, 1 << 24  # bytes once inflated
+_TEXT_LIMIT, _TEXTS_LIMIT, _PROFILE_LIMIT = 1 << 20, 1 << 24, 1 << 24  # bytes once inflated
 _INCH = 0.0254  # metres
 
 
@@ -141,7 +140,7 @@ def _check_palette(png: Png, name: str) -> None:
 def read_metadata(png: Png, name: str) -> Metadata:
     """ICC, EXIF, XMP, DPI, text and colour chunks; InputError for a text that is a bomb."""
     icc = png.chunk(b"iCCP")
-    texts = [_text(kind, contents, name) for kind, contents in png.chunks]
+    texts = _texts(png, name)
     xmp = next((text for key, text in texts if key == _XMP_KEY), None)
     raw = next((text for key, text in texts if key.startswith(b"Raw profile type ")), None)
     # cICP, sRGB and gAMA describe colour; tEXt and its kin are kept unless decoded above.
@@ -157,6 +156,17 @@ def read_metadata(png: Png, name: str) -> Metadata:
         dpi=_dpi(png.chunk(b"pHYs")),
         png=tuple(kept),
     )
+
+
+def _texts(png: Png, name: str) -> list[tuple[bytes, bytes]]:
+    """(keyword, text) for every chunk; InputError where many small bombs make a large one."""
+    found, grown = [], 0
+    for kind, contents in png.chunks:
+        found.append(_text(kind, contents, name))
+        grown += max(0, len(found[-1][1]) - len(contents))
+        if grown > _TEXTS_LIMIT:
+            raise _bomb(name, "the texts in it inflate", _TEXTS_LIMIT)
+    return found
 
 
 def _text(kind: bytes, contents: bytes, name: str) -> tuple[bytes, bytes]:
@@ -180,18 +190,24 @@ def _inflate(packed: bytes, limit: int, name: str) -> bytes:
     except zlib.error:
         return b""
     if inflate.unconsumed_tail:
-        raise InputError(
-            f"{name} can't be read: a text or profile in it inflates to over {limit >> 20} MB.",
-            "That is a decompression bomb; strip the metadata with another tool.",
-        )
+        raise _bomb(name, "a text or profile in it inflates", limit)
     return text
+
+
+def _bomb(name: str, what: str, limit: int) -> InputError:
+    return InputError(
+        f"{name} can't be read: {what} to over {limit >> 20} MB.",
+        "That is a decompression bomb; strip the metadata with another tool.",
+    )
 
 
 def _raw_exif(text: bytes | None) -> bytes | None:
     """ImageMagick's way before eXIf: name, length and hexadecimal digits, one to a line."""
-    found = re.fullmatch(rb"\s*\w+\s+\d+\s+([0-9a-fA-F\s]+)", text) if text else None
-    digits = b"".join(found[1].split()) if found else b""
-    exif = bytes.fromhex(digits.decode()) if len(digits) % 2 == 0 else b""
+    words = text.split() if text else []
+    try:  # no pattern of blanks and digits: on hostile text it would try every way to part them
+        exif = bytes.fromhex(b"".join(words[2:]).decode())
+    except ValueError:
+        return None
     return exif.removeprefix(b"Exif\0\0") if exif.startswith(b"Exif\0\0") else None
 
 
