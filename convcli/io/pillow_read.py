@@ -113,7 +113,7 @@ def probe(format_name: str, data: bytes, name: str) -> Header:
 def decode(format_name: str, data: bytes, name: str, *, max_pixels: int | None) -> Image:
     """First frame; what the decoder or the conversion changed is in the notes."""
     if format_name == "WEBP":
-        check_size(name, *_webp_size(data, name), max_pixels)
+        check_size(name, *webp_size(data, name), max_pixels)
     with quiet():
         picture = _open(format_name, data)
         check_size(name, *picture.size, max_pixels)
@@ -284,7 +284,7 @@ def _frames(format_name: str, data: bytes, picture: ImageFile.ImageFile) -> int:
     return 1 if format_name == "ICO" else int(getattr(picture, "n_frames", 1))
 
 
-def _webp_size(data: bytes, name: str) -> tuple[int, int]:
+def webp_size(data: bytes, name: str) -> tuple[int, int]:
     """Size from the first chunk: Pillow's plugin allocates the canvas on opening."""
     kind, body = data[12:16], data[20:_DESCRIPTORS]
     if len(body) < 10:  # noqa: PLR2004 - the longest of the three headers

@@ -21,6 +21,7 @@ from convcli.io.orientation import swaps_sides
 from convcli.io.settle import native, settle
 from convcli.io.tiff_directory import check_directory, plain_directory
 from convcli.io.tiff_metadata import read_metadata
+from convcli.io.tiff_segments import check_segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,9 @@ def _first_page(tif: TiffFile, name: str) -> TiffPage:
     page = tif.pages[0] if len(tif.pages) else None
     if not isinstance(page, TiffPage):
         raise damaged(name, "the TIFF has no page")
+    sides = (page.imagewidth, page.imagelength, page.samplesperpixel)
+    if not all(isinstance(side, int) for side in sides):  # a tag of no or many values is a tuple
+        raise damaged(name, "its width, height or samples a pixel are no single numbers")
     return page
 
 
@@ -118,6 +122,9 @@ def _target(page: TiffPage, name: str) -> tuple[Layout, str]:
         raise InputError(
             f"{name}: convcli reads no {_words(page)} TIFF.", "Convert it to RGB first."
         )
+    colours = _COLOURS[page.photometric]
+    if page.samplesperpixel < colours:
+        raise damaged(name, f"{_words(page)} takes {colours} samples a pixel, it has fewer")
     colour = "grey" if page.photometric in {_WHITE_IS_ZERO, _BLACK_IS_ZERO} else "rgb"
     layout: Layout = "grey" if colour == "grey" else "rgb"
     if _alpha(page) is not None:
@@ -171,6 +178,7 @@ def _decoded(data: bytes, page: TiffPage, name: str, max_pixels: int | None) -> 
     turn = _orientation(page)
     notes = [*_check_segments(page, name, len(data))]
     check_directory(data, page, name)
+    check_segments(data, page, name)
     if _for_libtiff(page):
         return _by_pillow(data, page, name, metadata, notes)
     samples = native(_arranged(page, name))
