@@ -206,8 +206,9 @@ _BINARY = getattr(os, "O_BINARY", 0)  # Windows only
 
 def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
     if overwrite:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        mode = _mode(target)
+        if mode is not None:
+            temporary.chmod(mode)
         temporary.replace(target)
         return
     try:
@@ -217,6 +218,13 @@ def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
     except (OSError, AttributeError, NotImplementedError):  # FAT, some network shares
         _claim(target)
         temporary.replace(target)
+
+
+def _mode(target: Path) -> int | None:
+    """Permissions of what is replaced; None where a link leads nowhere, or round in circles."""
+    with contextlib.suppress(OSError):
+        return stat.S_IMODE(target.stat().st_mode)
+    return None
 
 
 def _claim(target: Path) -> None:
