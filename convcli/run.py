@@ -7,39 +7,39 @@ import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convcli import io
-from convcli.errors import ConvError, InputError
+from convcli.bands import Ends, banded
+from convcli.errors import ConvError
+from convcli.io.flow import ordered
 from convcli.pixels import Clipped, Target
-from convcli.plan import Limits, Plan, allowed, make_plan
-from convcli.policy import beyond, gain
+from convcli.plan import Limits, Plan, allowed, check_memory, fits, proposed
+from convcli.policy import beyond
 from convcli.record import record
 from convcli.report import Clock, Item
 from convcli.source import Samples, windows
+from convcli.tiles import finished, span, told_apart
 from convcli.treatment import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import ThreadPoolExecutor
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from convcli.source import Source, Window
+    from convcli.io.pieces import Pieces
+    from convcli.io.tiff_window import TiffWindows
+    from convcli.source import Window
     from convcli.spec import Job
-    from convcli.treatment import Treatment
     from convcli.verify import Part as Checked
-
-    Part = TypeVar("Part")
-    Done = TypeVar("Done")
 
 NUMBERS = ("NPY", "CSV")
 """Formats that hold plain numbers only."""
 
-FLAT = 1e-9
-"""Values that differ by less than this share of the largest sum are taken to be equal."""
+SETTINGS = ("quality", "compress", "compression", "tile")
+"""What `Writing` and `io.encode` call the same."""
 
 STANDARD = {"-": "standard input"}
 """What a message calls an input that has no name of its own."""
@@ -49,16 +49,20 @@ STANDARD = {"-": "standard input"}
 class Writing:
     """
     How the output is written: `quality` 1..100 of JPEG, WebP and AVIF, `compress` 0..9 of PNG and
-    TIFF, None for what `io.encode` takes then; and over what.
+    TIFF, `compression` by name and `tile`, the side of tiles, of TIFF, None for what `io.encode`
+    takes then; and over what. `tell` hears the share of an image that is done, 0 to 1.
 
     With `verify` not before a window of it was computed once more; `seed` None leaves it to chance.
     """
 
     quality: int | None = None
     compress: int | None = None
+    compression: str | None = None
+    tile: int | None = None
     overwrite: bool = False
     verify: bool = False
     seed: int | None = None
+    tell: Callable[[float], None] = lambda _: None
 
 
 def process(source: str, target: str, job: Job, limits: Limits, writing: Writing) -> Item:
@@ -69,6 +73,8 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
     """
     clock, name = Clock(), STANDARD.get(source, source)
     io.check_target(target, overwrite=writing.overwrite)
+    if io.is_tiff(source) and (item := _streamed(source, target, job, limits, writing)):
+        return item
     with clock.phase("read"):
         data = io.read_bytes(source)
     with clock.phase("plan"):
@@ -92,30 +98,90 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
         *plan.treatment.notes,
         *_beyond(image.samples, plan),
         *result.notes,
-        *io.losses(result, form),
-        *io.unused(form, quality=writing.quality, compress=writing.compress),
+        *_lost(result, form, writing),
     )
+    item = _done(_item(source, target, job, plan, header), clipped, clock)
+    return replace(item, bytes_out=len(payload), notes=notes, **verified)
+
+
+def _done(item: Item, clipped: Clipped, clock: Clock) -> Item:
+    """The figures that every image has at its end."""
     return replace(
-        _item(source, target, job, plan, header),
+        item,
         clipped_below=clipped.below / max(clipped.total, 1),
         clipped_above=clipped.above / max(clipped.total, 1),
-        bytes_out=len(payload),
         seconds=clock.seconds,
         wall=clock.wall,
         memory_peak=memory_peak(),
-        notes=notes,
-        **verified,
+    )
+
+
+def _lost(result: io.Image, form: str, writing: Writing) -> tuple[str, ...]:
+    """What the format of the output cannot hold, and what was said in vain."""
+    said = {word: getattr(writing, word) for word in SETTINGS}
+    return (*io.losses(result, form), *io.unused(form, **said))
+
+
+def _streamed(source: str, target: str, job: Job, limits: Limits, writing: Writing) -> Item | None:
+    """`process` for a TIFF larger than memory, band by band; None where it fits."""
+    from convcli.io.tiff_window import TiffWindows
+    from convcli.stream import stream
+
+    clock = Clock()
+    with TiffWindows(source) as large:
+        with clock.phase("plan"):
+            form = io.output_format(target, fallback="TIFF")
+            plan = _plan(job, large.header, form, limits, source, (large, writing))
+        if plan.bands is None:
+            return None
+        with clock.phase("read"):
+            about = large.prepare(plan.bands.cache, max_pixels=limits.max_pixels)
+        result = _result(about, _pixel(plan), plan)
+        pieces = _pieces(result, form, plan, writing)
+        opened = io.replacing(target, overwrite=writing.overwrite)
+        with clock.phase("filter"), _about(source), opened as file:
+            clipped = stream(large, plan, pieces, file, writing.tell)
+            size = file.seek(0, os.SEEK_END)
+        item = _done(_item(source, target, job, plan, large.header), clipped, clock)
+        notes = (*about.notes, *plan.notes, *result.notes, *_lost(result, form, writing))
+        return replace(item, bytes_out=size, notes=notes)
+
+
+def _pixel(plan: Plan) -> NDArray[Any]:
+    """One pixel of the output."""
+    return np.zeros((1, 1, plan.shape[2]), plan.treatment.finish.scale.dtype)
+
+
+def _pieces(about: io.Image, form: str, plan: Plan, writing: Writing) -> Pieces:
+    from convcli.io.pieces import for_format
+    from convcli.io.writing import COMPRESS
+
+    return for_format(
+        form,
+        about,
+        plan.shape,
+        compress=COMPRESS if writing.compress is None else writing.compress,
+        compression=writing.compression,
+        tile=writing.tile,
+        threads=plan.workers,
     )
 
 
 def _encoded(result: io.Image, form: str, writing: Writing, threads: int, name: str) -> bytes:
-    quality, compress = writing.quality, writing.compress
-    return io.encode(result, form, quality=quality, compress=compress, threads=threads, name=name)
+    said = {word: getattr(writing, word) for word in SETTINGS}
+    return io.encode(result, form, threads=threads, name=name, **said)
 
 
 def plan_file(source: str, target: str, job: Job, limits: Limits) -> tuple[io.Header, Plan]:
     """What `process` would decide, from the file's header; nothing is decoded or written."""
     name = STANDARD.get(source, source)
+    if io.is_tiff(source):
+        from convcli.io.tiff_window import TiffWindows
+
+        with TiffWindows(source) as large:
+            form = io.output_format(target, fallback="TIFF") if target else "TIFF"
+            plan = _plan(job, large.header, form, limits, name, (large, Writing()))
+            return large.header, plan
     header = io.probe(io.read_bytes(source), name)
     form = io.output_format(target, fallback=header.format) if target else header.format
     return header, _plan(job, header, form, limits, name)
@@ -169,18 +235,63 @@ def _called(name: str) -> str:
     return f"The result of {name}"
 
 
-def _plan(job: Job, header: io.Header, form: str, limits: Limits, name: str) -> Plan:
+def _plan(  # noqa: PLR0913, PLR0917 - all that decides
+    job: Job,
+    header: io.Header,
+    form: str,
+    limits: Limits,
+    name: str,
+    large: tuple[TiffWindows, Writing] | None = None,
+) -> Plan:
+    """What will be done; in bands, if `large` can be read and written so, and must be."""
     io.check_size(name, header.width, header.height, limits.max_pixels)
     kind = Kind(header.dtype, header.layout, header.channels)
     same = header.layout == "numbers" and header.format == form
     target: Target = "numbers" if form in NUMBERS or same else "picture"
     shape = (header.height, header.width, header.channels)
     with _about(name):
-        plan = make_plan(job, kind, shape, target, limits)
+        plan = proposed(job, kind, shape, target, limits)
+        if not fits(plan, limits):
+            plan = _in_parts(plan, header, form, limits, large)
     # One zero stands for all samples: a picture of the right shape and type, without its memory.
     blank = np.broadcast_to(np.zeros((), plan.treatment.finish.scale.dtype), plan.shape)
     io.check_fit(io.Image(blank, plan.treatment.layout), form, name=_called(name))
     return plan
+
+
+def _in_parts(
+    plan: Plan,
+    header: io.Header,
+    form: str,
+    limits: Limits,
+    large: tuple[TiffWindows, Writing] | None,
+) -> Plan:
+    """The plan in bands; InputError, naming the cure, where input or output stand against it."""
+    from convcli.io.pieces import STREAMED
+
+    shape = (header.height, header.width, header.channels)
+    obstacle = large[0].obstacle if large else ""
+    if large is None or obstacle or form not in STREAMED or large[1].verify:
+        check_memory(plan, shape, limits, _cure(form, obstacle, large))
+        return plan
+    source, writing = large
+    blank = io.Image(_pixel(plan), plan.treatment.layout)
+    pieces = _pieces(blank, form, plan, writing)
+    kept = not source.plain
+    ends = Ends(source.segment, source.footprint, kept, pieces.high, pieces.room)
+    return banded(plan, shape, ends, limits)
+
+
+def _cure(form: str, obstacle: str, large: tuple[TiffWindows, Writing] | None) -> str:
+    """What lets an image be filtered in parts."""
+    convert = "vips tiffsave INPUT tiled.tif --tile --compression deflate --bigtiff"
+    if large is None:
+        return f"convert it to TIFF, which is filtered in parts: {convert}"
+    if obstacle:
+        return f"convert it ({obstacle}): vips autorot INPUT tiled.tif[tile,compression=deflate]"
+    if large[1].verify:
+        return "leave --verify out: it needs all of the image"
+    return f"write TIFF or PNG, which can be done in parts, not {form}"
 
 
 def filtered(array: NDArray[Any], plan: Plan) -> tuple[NDArray[Any], Clipped]:
@@ -192,63 +303,21 @@ def filtered(array: NDArray[Any], plan: Plan) -> tuple[NDArray[Any], Clipped]:
     treatment = plan.treatment.over(array)
     chain = treatment.chain(Samples(array), plan.engines)
     tiles = list(windows(chain.shape, plan.tile))
-    span = (0.0, 0.0)
+    ends = (0.0, 0.0)
     if treatment.finish.needs_span:
-        spans = _each(partial(_span, chain, treatment.finish.levels), tiles, plan.workers)
-        least, greatest = zip(*spans, strict=True)
-        span = _told_apart(min(least), max(greatest), array, treatment)
+        spans = ordered(partial(span, chain, treatment.finish.levels), tiles, plan.workers)
+        ends = told_apart(spans, max(float(array.max()), -float(array.min())), treatment)
     out = np.empty(chain.shape, treatment.finish.scale.dtype)
 
     def finish(tile: Window) -> Clipped:
         place = out[tile.top : tile.bottom, tile.left : tile.right]
-        with np.errstate(over="ignore", invalid="ignore"):  # float samples may hold anything
-            return treatment.finished(chain, tile, span, place)
+        return finished(treatment, chain, tile, ends, place)
 
-    clipped = Clipped(span=span)
-    for cut in _each(finish, tiles, plan.workers):
+    clipped = Clipped(span=ends)
+    for cut in ordered(finish, tiles, plan.workers):
         clipped.add(cut)
     treatment.finish.check(clipped)
     return out, clipped
-
-
-def _told_apart(
-    least: float, greatest: float, array: NDArray[Any], treatment: Treatment
-) -> tuple[float, float]:
-    """The span of a stretch; none where it is but the noise of sums that should be equal."""
-    largest = max(float(array.max()), -float(array.min()))
-    noise = FLAT * gain(treatment.stages) * largest
-    return (least, least) if greatest - least <= noise else (least, greatest)
-
-
-def _span(
-    chain: Source, levels: Callable[[NDArray[Any]], NDArray[Any]], tile: Window
-) -> tuple[float, float]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        values = levels(chain.read(tile))
-    return float(values.min()), float(values.max())
-
-
-def _each(work: Callable[[Part], Done], parts: Iterable[Part], workers: int) -> Iterator[Done]:
-    if workers == 1:
-        yield from map(work, parts)
-        return
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            yield from _started(pool, work, parts)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _started(
-    pool: ThreadPoolExecutor, work: Callable[[Part], Done], parts: Iterable[Part]
-) -> Iterator[Done]:
-    try:
-        return pool.map(work, parts)
-    except RuntimeError as error:  # what Python says when the system has no thread to give
-        raise InputError(f"No thread could be started: {error}.", "Say --jobs 1.") from error
 
 
 def _beyond(samples: NDArray[Any], plan: Plan) -> tuple[str, ...]:

@@ -12,12 +12,13 @@ Importing this package imports neither NumPy nor Pillow; opening a file imports 
 
 from __future__ import annotations
 
-from convcli.io.files import check_target, read_bytes, write_bytes
+from convcli.io.files import check_target, read_bytes, replacing, write_bytes
 from convcli.io.formats import FORMATS, holds, output_format
 from convcli.io.image import Header, Image, Layout, Metadata
 from convcli.io.limits import check_size
 from convcli.io.reading import decode, probe
 from convcli.io.settle import settle
+from convcli.io.sniffing import is_tiff
 from convcli.io.writing import check_fit, encode, losses, unused
 
 __all__ = [
@@ -32,10 +33,12 @@ __all__ = [
     "decode",
     "encode",
     "holds",
+    "is_tiff",
     "losses",
     "output_format",
     "probe",
     "read_bytes",
+    "replacing",
     "settle",
     "unused",
     "write_bytes",

@@ -21,9 +21,11 @@ from convcli.io.tiff_directory import check_directory, plain_directory
 from convcli.io.tiff_metadata import read_metadata
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from tifffile import TiffFile, TiffPage
 
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 _COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
 _UNSPECIFIED, _ASSOCIATED = 0, 1
 _JPEG, _OLD_JPEG = 7, 6
@@ -33,15 +35,17 @@ _KINDS = {"uint8", "uint16", "float32", "float64"}
 _NUMBERS = {"int8", "int16", "int32", "uint32", "int64", "uint64"}
 
 
-def _opened(data: bytes) -> TiffFile:
+def opened(file: BinaryIO) -> TiffFile:
+    """The directories of a TIFF; no sample is read."""
     import tifffile
 
     # Without a handler of its own, what it has to say would go to the terminal.
     logging.getLogger("tifffile").addHandler(logging.NullHandler())
-    return tifffile.TiffFile(BytesIO(data))
+    return tifffile.TiffFile(file)
 
 
-def _first_page(tif: TiffFile, name: str) -> TiffPage:
+def first_page(tif: TiffFile, name: str) -> TiffPage:
+    """The page that is read; InputError where there is none."""
     from tifffile import TiffPage
 
     page = tif.pages[0] if len(tif.pages) else None
@@ -52,18 +56,23 @@ def _first_page(tif: TiffFile, name: str) -> TiffPage:
 
 def probe(data: bytes, name: str) -> Header:
     """Header of the first page."""
-    with _opened(data) as tif:
-        page = _first_page(tif, name)
-        width, height = page.imagewidth, page.imagelength
-        if swaps_sides(_orientation(page)):
-            width, height = height, width
-        layout, dtype = _target(page, name)
-        channels = CHANNELS.get(layout, page.samplesperpixel)
-        size = len(data)
-        return Header("TIFF", width, height, channels, dtype, layout, len(tif.pages), size)
+    with opened(BytesIO(data)) as tif:
+        return header(tif, name, len(data))
 
 
-def _orientation(page: TiffPage) -> int:
+def header(tif: TiffFile, name: str, size: int) -> Header:
+    """Header of the first page of a file of `size` bytes."""
+    page = first_page(tif, name)
+    width, height = page.imagewidth, page.imagelength
+    if swaps_sides(orientation(page)):
+        width, height = height, width
+    layout, dtype = _target(page, name)
+    channels = CHANNELS.get(layout, page.samplesperpixel)
+    return Header("TIFF", width, height, channels, dtype, layout, len(tif.pages), size)
+
+
+def orientation(page: TiffPage) -> int:
+    """How the stored rows must be turned, 1 to 8."""
     tag = page.tags.get(_ORIENTATION)
     value = tag.value if tag is not None else 1
     return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1  # noqa: PLR2004 - the eight
@@ -117,24 +126,32 @@ def _alpha(page: TiffPage) -> int | None:
 
 def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
     """First page at full depth; notes say what was converted, InputError what can't be read."""
-    with _opened(data) as tif:
-        page = _first_page(tif, name)
-        _check_page(page, name, max_pixels)
+    with opened(BytesIO(data)) as tif:
+        page = first_page(tif, name)
+        check_page(page, name, max_pixels)
         layout, dtype = _target(page, name)
-        notes: list[str] = []
-        if len(tif.pages) > 1:
-            notes.append(f"TIFF: first of {len(tif.pages):,} pages taken")
-        metadata = read_metadata(page, data)
-        turn = _orientation(page)
-        notes += _check_segments(page, name, len(data))
+        notes = page_notes(tif)
+        metadata = read_metadata(page, BytesIO(data))
+        turn = orientation(page)
+        notes += check_segments(page, name, len(data))
         check_directory(data, page, name)
-        if _for_libtiff(page):
+        if for_libtiff(page):
             return _by_pillow(data, page, name, metadata, notes)
         samples = native(_arranged(page, name))
-        meaning = _interpreted(samples, page, layout, dtype, metadata.icc, notes)
-    if page.photometric in {_CMYK, _LAB}:
-        metadata = replace(metadata, icc=None)
+        meaning = interpreted(samples, page, layout, dtype, metadata.icc, notes)
+        metadata = fitting(page, metadata)
     return settle(meaning, layout, metadata, tuple(notes), orientation=turn)
+
+
+def page_notes(tif: TiffFile) -> list[str]:
+    """What is left out of a file of many pages."""
+    pages = len(tif.pages)
+    return [f"TIFF: first of {pages:,} pages taken"] if pages > 1 else []
+
+
+def fitting(page: TiffPage, metadata: Metadata) -> Metadata:
+    """Without a profile of inks: the samples are RGB by then."""
+    return replace(metadata, icc=None) if page.photometric in {CMYK, _LAB} else metadata
 
 
 def _by_pillow(
@@ -148,11 +165,12 @@ def _by_pillow(
         name,
         metadata,
         notes=tuple(notes),
-        orientation=_orientation(page),
+        orientation=orientation(page),
     )
 
 
-def _check_page(page: TiffPage, name: str, max_pixels: int | None) -> None:
+def check_page(page: TiffPage, name: str, max_pixels: int | None) -> None:
+    """InputError for sides and kinds of samples that no picture has."""
     check_size(name, page.imagewidth, page.imagelength, max_pixels)
     if page.imagedepth != 1 or not 1 <= page.samplesperpixel <= _CHANNEL_LIMIT:
         raise damaged(name, f"a TIFF of {page.samplesperpixel} samples a pixel is none it can be")
@@ -162,18 +180,18 @@ def _check_page(page: TiffPage, name: str, max_pixels: int | None) -> None:
         raise damaged(name, f"samples of {page.bitspersample} bits are unknown")
 
 
-def _check_segments(page: TiffPage, name: str, size: int) -> tuple[str, ...]:
+def check_segments(page: TiffPage, name: str, size: int) -> tuple[str, ...]:
     """Notes, or InputError where the file is shorter than its samples."""
     pieces = list(zip(page.dataoffsets, page.databytecounts, strict=False))
     if not pieces or max(offset + count for offset, count in pieces) > size:
         raise damaged(name, "its samples lie beyond the end of the file")
     sparse = not all(count for _, count in pieces)
-    if sparse and _for_libtiff(page):
+    if sparse and for_libtiff(page):
         raise damaged(name, "some of its samples were never written")
     return ("samples never written are taken as 0",) if sparse else ()
 
 
-def _for_libtiff(page: TiffPage) -> bool:
+def for_libtiff(page: TiffPage) -> bool:
     """Kinds that need libtiff: old JPEG, and YCbCr without JPEG, which may be subsampled."""
     if page.compression == _OLD_JPEG:
         return True
@@ -193,7 +211,7 @@ def _arranged(page: TiffPage, name: str) -> Samples:
     return array
 
 
-def _interpreted(  # noqa: PLR0913, PLR0917 - one step for each thing the header says
+def interpreted(  # noqa: PLR0913, PLR0917 - one step for each thing the header says
     samples: Samples,
     page: TiffPage,
     layout: Layout,
@@ -201,6 +219,7 @@ def _interpreted(  # noqa: PLR0913, PLR0917 - one step for each thing the header
     icc: bytes | None,
     notes: list[str],
 ) -> Samples:
+    """What stored samples mean, pixel by pixel; notes say what was converted."""
     if layout == "numbers":
         notes.append(f"{dtype} samples taken as numbers")
         return samples
@@ -239,7 +258,7 @@ def _colour(
         notes.append(f"{page.bitspersample}-bit decoded to {8 * full.itemsize}-bit {grey}")
     if page.photometric == _WHITE_IS_ZERO and full.dtype.kind == "u":
         return ~full
-    if page.photometric == _CMYK:
+    if page.photometric == CMYK:
         from convcli.io.ink import cmyk_to_rgb
 
         rgb, note = cmyk_to_rgb(full, icc)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from convcli.io.image import Metadata
 
 if TYPE_CHECKING:
+    from typing import IO
+
     from tifffile import TiffPage
 
 ICC, XMP, EXIF_IFD, GPS_IFD = 34675, 700, 34665, 34853
@@ -18,10 +20,10 @@ DESCRIPTIVE = (270, 271, 272, 305, 306, 315, 33432)
 _PER_INCH = {2: 1.0, 3: 2.54}
 
 
-def read_metadata(page: TiffPage, data: bytes) -> Metadata:
-    """Metadata of one page of the TIFF `data`."""
+def read_metadata(page: TiffPage, file: IO[bytes]) -> Metadata:
+    """Metadata of one page of the TIFF `file`."""
     return Metadata(
-        icc=_bytes(page, ICC), exif=_exif(page, data), xmp=_bytes(page, XMP), dpi=_dpi(page)
+        icc=_bytes(page, ICC), exif=_exif(page, file), xmp=_bytes(page, XMP), dpi=_dpi(page)
     )
 
 
@@ -42,7 +44,7 @@ def _dpi(page: TiffPage) -> tuple[float, float] | None:
     return (across, down) if across > 0 and down > 0 else None
 
 
-def _exif(page: TiffPage, data: bytes) -> bytes | None:
+def _exif(page: TiffPage, file: IO[bytes]) -> bytes | None:
     """The descriptive tags and the Exif and GPS directories, as a stream of their own."""
     if not any(code in page.tags for code in (*DESCRIPTIVE, EXIF_IFD, GPS_IFD)):
         return None
@@ -52,8 +54,9 @@ def _exif(page: TiffPage, data: bytes) -> bytes | None:
 
     whole, kept = PillowImage.Exif(), PillowImage.Exif()
     try:
+        file.seek(0)  # values of other tags may have been fetched from it since
         with quiet():
-            whole.load(data)
+            whole.load_from_fp(file)
             kept.update({code: whole[code] for code in DESCRIPTIVE if code in whole})
             for directory in (EXIF_IFD, GPS_IFD):
                 if inner := whole.get_ifd(directory):
