@@ -85,7 +85,7 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
     with clock.phase("decode"):
         image = io.decode(data, name, max_pixels=limits.max_pixels)
     with clock.phase("filter"), _about(name):
-        samples, clipped = filtered(image.samples, plan)
+        samples, clipped = filtered(image.samples, plan, writing.tell)
     with clock.phase("verify"), _about(name):
         verified = _verified(part, image.samples, plan, samples, clipped)
     result = _result(image, samples, plan)
@@ -294,7 +294,9 @@ def _cure(form: str, obstacle: str, large: tuple[TiffWindows, Writing] | None) -
     return f"write TIFF or PNG, which can be done in parts, not {form}"
 
 
-def filtered(array: NDArray[Any], plan: Plan) -> tuple[NDArray[Any], Clipped]:
+def filtered(
+    array: NDArray[Any], plan: Plan, tell: Callable[[float], None] = lambda _: None
+) -> tuple[NDArray[Any], Clipped]:
     """
     The whole job over samples (row, column, channel): finished samples, and what was cut.
 
@@ -314,8 +316,9 @@ def filtered(array: NDArray[Any], plan: Plan) -> tuple[NDArray[Any], Clipped]:
         return finished(treatment, chain, tile, ends, place)
 
     clipped = Clipped(span=ends)
-    for cut in ordered(finish, tiles, plan.workers):
+    for number, cut in enumerate(ordered(finish, tiles, plan.workers), 1):
         clipped.add(cut)
+        tell(number / len(tiles))
     treatment.finish.check(clipped)
     return out, clipped
 

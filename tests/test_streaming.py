@@ -74,7 +74,7 @@ def same(source: Path, suffix: str, *recipes: Recipe, **options: Any) -> NDArray
 def stored(path: Path, array: NDArray[Any], **options: Any) -> Path:
     """A TIFF of (rows, columns, channels) or (rows, columns)."""
     flat = array[..., 0] if array.shape[2] == 1 else array
-    rgb = array.shape[2] > 2
+    rgb = array.shape[2] > 2 or len(array) == 3
     options = {"photometric": "rgb" if rgb else "minisblack", **options}
     if array.shape[2] in {2, 4}:
         options["extrasamples"] = ["unassalpha"]
@@ -84,7 +84,7 @@ def stored(path: Path, array: NDArray[Any], **options: Any) -> Path:
     return path
 
 
-STORED = {
+STORED: dict[str, dict[str, Any]] = {
     "one strip": {},
     "strips": {"rowsperstrip": 7},
     "deflated": {"rowsperstrip": 10, "compression": "zlib", "predictor": True},
@@ -126,8 +126,7 @@ def test_odd_sizes_and_extents(tmp_path: Path, sides: Any, extent: Any) -> None:
 
 def test_planes_apart_are_put_together(tmp_path: Path) -> None:
     planes = samples("rgb", rows=60, columns=70).transpose(2, 0, 1)
-    options = {"planarconfig": "separate", "photometric": "rgb", "compression": "zlib"}
-    tifffile.imwrite(tmp_path / "in.tif", planes, rowsperstrip=8, **options)
+    stored(tmp_path / "in.tif", planes, planarconfig="separate", compression="zlib", rowsperstrip=8)
     same(tmp_path / "in.tif", ".tif", BOX)
 
 

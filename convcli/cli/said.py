@@ -54,6 +54,8 @@ class Written(TypedDict):
 
     quality: int | None
     compress: int | None
+    compression: str | None
+    tile: int | None
     overwrite: bool
     verify: bool
     verify_seed: int | None
@@ -153,6 +155,8 @@ def writing(said: Written) -> Writing:
     return Writing(
         quality=said["quality"],
         compress=said["compress"],
+        compression=said["compression"],
+        tile=said["tile"],
         overwrite=said["overwrite"],
         verify=said["verify"] or seed is not None,
         seed=seed,

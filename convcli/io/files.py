@@ -10,13 +10,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import stat
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from convcli.errors import InputError, OutputError
 
@@ -174,7 +172,11 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Bina
         with _blamed(name), _replacing(Path(name), overwrite=overwrite) as file:
             yield file
         return
-    with _blamed(name), NamedTemporaryFile() as file:
+    import shutil
+    from tempfile import NamedTemporaryFile
+
+    with _blamed(name), NamedTemporaryFile() as spool:
+        file = cast("BinaryIO", spool)  # it hands everything on to one
         yield file
         file.seek(0)
         if name == STREAM:

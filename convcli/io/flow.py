@@ -7,14 +7,13 @@ parts -> results, in order, by threads; never more on their way than memory was 
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from convcli.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import Future
+    from concurrent.futures import Future, ThreadPoolExecutor
 
     Part = TypeVar("Part")
     Done = TypeVar("Done")
@@ -30,6 +29,8 @@ def ordered(work: Callable[[Part], Done], parts: Iterable[Part], workers: int) -
     if workers == 1:
         yield from map(work, parts)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     flight: deque[Future[Done]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:

@@ -26,14 +26,6 @@ if TYPE_CHECKING:
 
     from convcli.io.image import Image, Samples
 
-COMPRESSIONS = {
-    "none": "samples as they are",
-    "deflate": "zip; every program reads it",
-    "lzw": "older; every program reads it",
-    "zstd": "faster and smaller; newer programs read it",
-}
-"""The words of `--compression`."""
-
 _CODES = {"none": 1, "lzw": 5, "deflate": 8, "zstd": 50000}
 _LEVELLED = {"deflate", "zstd"}
 _BYTES = 1  # TIFF's type of XMP
