@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli import io
-from convcli.bands import Ends, banded
 from convcli.errors import ConvError
 from convcli.io.flow import ordered
+from convcli.large import Large, in_parts, pieces_for, pixel
 from convcli.pixels import Clipped, Target
-from convcli.plan import Limits, Plan, allowed, check_memory, fits, proposed
+from convcli.plan import Limits, Plan, allowed, fits, proposed
 from convcli.policy import beyond
 from convcli.record import record
 from convcli.report import Clock, Item
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from convcli.io.pieces import Pieces
     from convcli.io.tiff_window import TiffWindows
     from convcli.source import Window
     from convcli.spec import Job
@@ -128,43 +127,31 @@ def _streamed(source: str, target: str, job: Job, limits: Limits, writing: Writi
     from convcli.stream import stream
 
     clock = Clock()
-    with TiffWindows(source) as large:
+    with TiffWindows(source) as windowed:
+        large = _large(windowed, writing)
         with clock.phase("plan"):
             form = io.output_format(target, fallback="TIFF")
-            plan = _plan(job, large.header, form, limits, source, (large, writing))
+            plan = _plan(job, windowed.header, form, limits, source, large)
         if plan.bands is None:
             return None
         with clock.phase("read"):
-            about = large.prepare(plan.bands.cache, max_pixels=limits.max_pixels)
-        result = _result(about, _pixel(plan), plan)
-        pieces = _pieces(result, form, plan, writing)
+            about = windowed.prepare(plan.bands.cache, max_pixels=limits.max_pixels)
+        result = _result(about, pixel(plan), plan)
+        pieces = pieces_for(result, form, plan, large.packing)
         opened = io.replacing(target, overwrite=writing.overwrite)
         with clock.phase("filter"), _about(source), opened as file:
-            clipped = stream(large, plan, pieces, file, writing.tell)
+            clipped = stream(windowed, plan, pieces, file, writing.tell)
             size = file.seek(0, os.SEEK_END)
-        item = _done(_item(source, target, job, plan, large.header), clipped, clock)
+        item = _done(_item(source, target, job, plan, windowed.header), clipped, clock)
         notes = (*about.notes, *plan.notes, *result.notes, *_lost(result, form, writing))
         return replace(item, bytes_out=size, notes=notes)
 
 
-def _pixel(plan: Plan) -> NDArray[Any]:
-    """One pixel of the output."""
-    return np.zeros((1, 1, plan.shape[2]), plan.treatment.finish.scale.dtype)
+def _large(source: TiffWindows, writing: Writing) -> Large:
+    from convcli.io.pieces import Packing
 
-
-def _pieces(about: io.Image, form: str, plan: Plan, writing: Writing) -> Pieces:
-    from convcli.io.pieces import for_format
-    from convcli.io.writing import COMPRESS
-
-    return for_format(
-        form,
-        about,
-        plan.shape,
-        compress=COMPRESS if writing.compress is None else writing.compress,
-        compression=writing.compression,
-        tile=writing.tile,
-        threads=plan.workers,
-    )
+    packing = Packing(writing.compress, writing.compression, writing.tile)
+    return Large(source, packing, writing.verify)
 
 
 def _encoded(result: io.Image, form: str, writing: Writing, threads: int, name: str) -> bytes:
@@ -178,10 +165,10 @@ def plan_file(source: str, target: str, job: Job, limits: Limits) -> tuple[io.He
     if io.is_tiff(source):
         from convcli.io.tiff_window import TiffWindows
 
-        with TiffWindows(source) as large:
+        with TiffWindows(source) as windowed:
             form = io.output_format(target, fallback="TIFF") if target else "TIFF"
-            plan = _plan(job, large.header, form, limits, name, (large, Writing()))
-            return large.header, plan
+            header, large = windowed.header, _large(windowed, Writing())
+            return header, _plan(job, header, form, limits, name, large)
     header = io.probe(io.read_bytes(source), name)
     form = io.output_format(target, fallback=header.format) if target else header.format
     return header, _plan(job, header, form, limits, name)
@@ -241,7 +228,7 @@ def _plan(  # noqa: PLR0913, PLR0917 - all that decides
     form: str,
     limits: Limits,
     name: str,
-    large: tuple[TiffWindows, Writing] | None = None,
+    large: Large | None = None,
 ) -> Plan:
     """What will be done; in bands, if `large` can be read and written so, and must be."""
     io.check_size(name, header.width, header.height, limits.max_pixels)
@@ -252,46 +239,11 @@ def _plan(  # noqa: PLR0913, PLR0917 - all that decides
     with _about(name):
         plan = proposed(job, kind, shape, target, limits)
         if not fits(plan, limits):
-            plan = _in_parts(plan, header, form, limits, large)
+            plan = in_parts(plan, header, form, limits, large)
     # One zero stands for all samples: a picture of the right shape and type, without its memory.
     blank = np.broadcast_to(np.zeros((), plan.treatment.finish.scale.dtype), plan.shape)
     io.check_fit(io.Image(blank, plan.treatment.layout), form, name=_called(name))
     return plan
-
-
-def _in_parts(
-    plan: Plan,
-    header: io.Header,
-    form: str,
-    limits: Limits,
-    large: tuple[TiffWindows, Writing] | None,
-) -> Plan:
-    """The plan in bands; InputError, naming the cure, where input or output stand against it."""
-    from convcli.io.pieces import STREAMED
-
-    shape = (header.height, header.width, header.channels)
-    obstacle = large[0].obstacle if large else ""
-    if large is None or obstacle or form not in STREAMED or large[1].verify:
-        check_memory(plan, shape, limits, _cure(form, obstacle, large))
-        return plan
-    source, writing = large
-    blank = io.Image(_pixel(plan), plan.treatment.layout)
-    pieces = _pieces(blank, form, plan, writing)
-    kept = not source.plain
-    ends = Ends(source.segment, source.footprint, kept, pieces.high, pieces.room)
-    return banded(plan, shape, ends, limits)
-
-
-def _cure(form: str, obstacle: str, large: tuple[TiffWindows, Writing] | None) -> str:
-    """What lets an image be filtered in parts."""
-    convert = "vips tiffsave INPUT tiled.tif --tile --compression deflate --bigtiff"
-    if large is None:
-        return f"convert it to TIFF, which is filtered in parts: {convert}"
-    if obstacle:
-        return f"convert it ({obstacle}): vips autorot INPUT tiled.tif[tile,compression=deflate]"
-    if large[1].verify:
-        return "leave --verify out: it needs all of the image"
-    return f"write TIFF or PNG, which can be done in parts, not {form}"
 
 
 def filtered(

@@ -9,9 +9,9 @@ import pytest
 import tifffile
 from io_pictures import exif, rgb_profile, samples, xmp
 
-from convcli import bands, run
+from convcli import bands, io, large
 from convcli.errors import InputError, OutputError, UsageError
-from convcli.io import decode, tiff_write
+from convcli.io import Image, Metadata, decode, encode, tiff_write
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
 from convcli.plan import Limits
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from convcli.errors import ConvError
     from convcli.plan import Plan
 
 BOX = Recipe("box", (Kernel(((1,) * 5,) * 5, scale=1 / 25),))
@@ -43,7 +44,7 @@ def in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
         assert made.bands
         return replace(made, tile=(64, 64), bands=replace(made.bands, rows=high, cache=20_000))
 
-    monkeypatch.setattr(run, "banded", forced)
+    monkeypatch.setattr(large, "banded", forced)
     monkeypatch.setattr(tiff_write, "_STRIP", 2000)
 
 
@@ -181,8 +182,6 @@ def test_the_files_are_the_same_to_the_byte(
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_metadata_is_kept(tmp_path: Path, order: str) -> None:
-    from convcli.io import Image, Metadata, encode
-
     known = Metadata(icc=rgb_profile(), exif=exif(1, order), xmp=xmp(), dpi=(300.0, 150.0))
     source = tmp_path / "in.tif"
     source.write_bytes(encode(Image(samples("rgb", rows=90, columns=80), "rgb", known), "TIFF"))
@@ -251,3 +250,58 @@ def test_the_plan_says_that_it_streams(tmp_path: Path) -> None:
     assert "streamed" in plan.notes[-1]
     _, plan = plan_file(str(source), str(tmp_path / "out.tif"), make_job([BOX], Wishes()), LARGE)
     assert plan.bands is None
+
+
+ALLOWED = Limits(jobs=2, memory=30_000)
+
+
+def refused(source: Path, target: str, **options: Any) -> ConvError:
+    with pytest.raises(InputError, match="need about") as caught:
+        process(str(source), str(source.with_name(target)), make_job([BOX], Wishes()), ALLOWED,
+                Writing(**options))  # fmt: skip
+    assert "--memory" in caught.value.hint
+    assert [path.name for path in source.parent.iterdir()] == [source.name]
+    return caught.value
+
+
+def test_what_is_no_tiff_hears_how_to_become_one(tmp_path: Path) -> None:
+    source = tmp_path / "in.png"
+    source.write_bytes(encode(Image(samples("rgb", rows=99, columns=99), "rgb"), "PNG"))
+    whole = source.read_bytes()
+    source.write_bytes(whole[:-50])  # refused before anybody finds it damaged
+    assert "vips tiffsave" in refused(source, "out.tif").hint
+
+
+def test_what_stands_in_the_way_is_named(tmp_path: Path) -> None:
+    array = samples("rgb", rows=99, columns=99)
+    source = stored(tmp_path / "in.tif", array)
+    assert "JPEG is not" in refused(source, "out.jpg").hint
+    assert "--verify" in refused(source, "out.tif", verify=True).hint
+    stored(source, array, extratags=[(274, 3, 1, 6, True)])
+    assert "orientation is 6" in refused(source, "out.tif").hint
+
+
+def test_a_tiff_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = stored(tmp_path / "in.tif", samples("grey", rows=200, columns=90))
+
+    def never(*_: Any) -> bytes:
+        raise AssertionError
+
+    monkeypatch.setattr(io, "read_bytes", never)
+    process(str(source), str(tmp_path / "out.tif"), make_job([BOX], Wishes()), SMALL, Writing())
+
+
+def test_a_directory_of_exif_becomes_one_of_bigtiff(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Metadata(exif=exif())
+    source = tmp_path / "in.tif"
+    source.write_bytes(encode(Image(samples("rgb", rows=90, columns=80), "rgb", known), "TIFF"))
+    monkeypatch.setattr(tiff_write, "_CLASSIC", 0)
+    process(str(source), str(tmp_path / "out.tif"), make_job([BOX], Wishes()), SMALL, Writing())
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert file.is_bigtiff
+        tags = file.pages.first.tags
+        assert tags[270].value == "a hill, 1999"
+        assert tags[34665].value == {"ExposureTime": (1, 250)}
+        assert tags[34853].value == {"GPSAltitude": (617, 5)}

@@ -40,7 +40,7 @@ class Bar:
             self._begin()
         self._share = share
         if self._drawn is None and time.monotonic() - self._start > PATIENCE and share < 1.0:
-            self._drawn = _progress(self._stream)
+            self._drawn = _progress(self._stream, share)
         if self._drawn:
             self._drawn.update(self._drawn.task_ids[0], completed=share)
         if share >= 1.0:
@@ -62,7 +62,7 @@ class Bar:
         self._begin()
 
 
-def _progress(stream: TextIO) -> Progress:
+def _progress(stream: TextIO, share: float) -> Progress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -74,6 +74,6 @@ def _progress(stream: TextIO) -> Progress:
 
     columns = (TextColumn("filtering"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     progress = Progress(*columns, console=Console(file=stream), transient=True)
-    progress.add_task("", total=1.0)
+    progress.add_task("", total=1.0, completed=share)
     progress.start()
     return progress

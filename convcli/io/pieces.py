@@ -1,7 +1,7 @@
 """
 What writes a file of one format piece by piece: rows in, packed by any thread, written in order.
 
-    pieces = for_format("TIFF", about, shape, compress=1)
+    pieces = for_format("TIFF", about, shape, Packing())
     pieces.write(file, map(pieces.packed, bands))         bands of a multiple of `pieces.high` rows
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from convcli.io.image import Header
+from convcli.io.writing import COMPRESS
+from convcli.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +21,15 @@ if TYPE_CHECKING:
 
 STREAMED = ("TIFF", "PNG")
 """The formats that are written in parts."""
+
+
+@record
+class Packing:
+    """Level of compression 0 to 9, its name and the side of tiles; None for what is usual."""
+
+    compress: int | None = None
+    compression: str | None = None
+    tile: int | None = None
 
 
 class Pieces(Protocol):
@@ -69,19 +80,18 @@ class PngPieces:
                 writer.write(rows)
 
 
-def for_format(  # noqa: PLR0913 - each is a choice of the user's
+def for_format(
     format: str,  # noqa: A002 - the word users see
     about: Image,
     shape: tuple[int, int, int],
+    packing: Packing,
     *,
-    compress: int,
-    compression: str | None,
-    tile: int | None,
-    threads: int | None,
+    threads: int | None = None,
 ) -> Pieces:
     """What writes (rows, columns, channels) like those of `about` in one of STREAMED."""
+    compress = COMPRESS if packing.compress is None else packing.compress
     if format == "PNG":
         return PngPieces(about, shape, compress, threads)
     from convcli.io import tiff_write
 
-    return tiff_write.Pieces(about, shape, compress, compression, tile)
+    return tiff_write.Pieces(about, shape, compress, packing.compression, packing.tile)
