@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PATIENCE = 2.0
 """Seconds that nobody needs to be told of."""
 
+STEPS = 1000
+"""Of the line, from start to end."""
+
 
 class Bar:
     """
@@ -42,7 +45,7 @@ class Bar:
         if self._drawn is None and time.monotonic() - self._start > PATIENCE and share < 1.0:
             self._drawn = _progress(self._stream, share)
         if self._drawn:
-            self._drawn.update(self._drawn.task_ids[0], completed=share)
+            self._drawn.update(self._drawn.task_ids[0], completed=STEPS * share)
         if share >= 1.0:
             self._begin()
 
@@ -74,6 +77,6 @@ def _progress(stream: TextIO, share: float) -> Progress:
 
     columns = (TextColumn("filtering"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     progress = Progress(*columns, console=Console(file=stream), transient=True)
-    progress.add_task("", total=1.0, completed=share)
+    progress.add_task("", total=STEPS, completed=round(STEPS * share))
     progress.start()
     return progress
