@@ -89,8 +89,20 @@ class StagePlan:
 
 
 @record
+class Bands:
+    """An image larger than memory: output rows that are finished at once, bytes of input kept."""
+
+    rows: int
+    cache: int
+
+
+@record
 class Plan:
-    """What will be done to one image. `memory` is the estimated peak, in bytes."""
+    """
+    What will be done to one image. `memory` is the estimated peak, in bytes.
+
+    `bands` where it is read, filtered and written in parts; None where all of it is in memory.
+    """
 
     treatment: Treatment
     shape: Shape
@@ -98,6 +110,15 @@ class Plan:
     tile: Pair
     workers: int
     memory: int
+    bands: Bands | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided that a user should hear of, as sentences."""
+        if self.bands is None:
+            return self.treatment.notes
+        streamed = f"streamed in bands of {self.bands.rows} rows: more than the memory allowed"
+        return (*self.treatment.notes, streamed)
 
     @property
     def engines(self) -> tuple[Engine, ...]:
@@ -117,13 +138,19 @@ def make_plan(job: Job, kind: Kind, shape: Shape, target: Target, limits: Limits
     Raises UsageError for an engine that cannot serve, KernelError where the kernel does not fit,
     InputError where `limits.memory` is too small.
     """
+    plan = proposed(job, kind, shape, target, limits)
+    check_memory(plan, shape, limits)
+    return plan
+
+
+def proposed(job: Job, kind: Kind, shape: Shape, target: Target, limits: Limits) -> Plan:
+    """The plan for an image in memory, whether or not it fits there; errors as of `make_plan`."""
     treatment = settle(job, kind, target)
     stages = tuple(_stages(treatment, shape, limits.engine))
     rows, columns, _ = stages[-1].shape
     out = (rows, columns, treatment.channels)
     tile, workers = _tiling(treatment, stages, allowed(limits))
-    memory = _memory(treatment, stages, shape, tile) * workers + _held(treatment, shape, out)
-    _check_memory(memory, limits, shape)
+    memory = working(treatment, stages, shape, tile) * workers + _held(treatment, shape, out)
     return Plan(treatment, out, stages, tile, workers, memory)
 
 
@@ -252,7 +279,7 @@ def _held(treatment: Treatment, shape: Shape, out: Shape) -> int:
     return 2 * (_bytes(shape, treatment.kind.dtype) + _bytes(out, treatment.finish.scale.dtype))
 
 
-def _memory(treatment: Treatment, stages: Sequence[StagePlan], shape: Shape, tile: Pair) -> int:
+def working(treatment: Treatment, stages: Sequence[StagePlan], shape: Shape, tile: Pair) -> int:
     """What one thread needs: values of every stage's window, strips of sums, maps at both ends."""
     channels = shape[2] + MAPS * (treatment.repacks or treatment.weights is not None)
     sides, scratch = [*tile], 0
@@ -271,26 +298,35 @@ def _bytes(shape: Shape, dtype: str) -> int:
     return rows * columns * channels * np.dtype(dtype).itemsize
 
 
-def _check_memory(memory: int, limits: Limits, shape: Shape) -> None:
-    allowed = limits.memory or _available()
-    if allowed is not None and memory > allowed:
+def fits(plan: Plan, limits: Limits) -> bool:
+    """Whether the plan keeps to the memory that is allowed."""
+    most = available(limits)
+    return most is None or plan.memory <= most
+
+
+def check_memory(plan: Plan, shape: Shape, limits: Limits, cure: str = "cut the image") -> None:
+    """InputError where the plan needs more memory than is allowed; `cure` is what helps then."""
+    if not fits(plan, limits):
         raise InputError(
-            f"{shape[1]} x {shape[0]} pixels need about {_words(memory)} of memory,"
-            f" more than the {_words(allowed)} allowed.",
-            f"Allow more with --memory {_words(-(-memory * 11 // 10)).replace(' ', '')},"
-            " use fewer --jobs, or cut the image.",
+            f"{shape[1]} x {shape[0]} pixels need about {words(plan.memory)} of memory,"
+            f" more than the {words(available(limits) or 0)} allowed.",
+            f"Allow more with --memory {words(-(-plan.memory * 11 // 10)).replace(' ', '')},"
+            f" use fewer --jobs, or {cure}.",
         )
 
 
-def _available() -> int | None:
-    """Half of the machine's memory, where it can be asked for."""
+def available(limits: Limits) -> int | None:
+    """Bytes that were allowed; half of the machine's memory, where it can be asked for."""
+    if limits.memory:
+        return limits.memory
     try:
         return int(SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):
         return None
 
 
-def _words(size: int) -> str:
+def words(size: int) -> str:
+    """Bytes as `--memory` reads them."""
     for unit, factor in (("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)):
         if size >= factor:
             return f"{size / factor:.1f} {unit}"

@@ -219,7 +219,7 @@ def _planned(source: str, header: Header, plan: Plan) -> Iterator[str]:
     yield f"  light    {'linear' if treatment.linear else 'encoded'}"
     yield f"  threads  {plan.workers}, tiles of {plan.tile[1]} x {plan.tile[0]}"
     yield f"  memory   about {size(plan.memory)}"
-    yield from (f"  note     {note}" for note in treatment.notes)
+    yield from (f"  note     {note}" for note in plan.notes)
 
 
 # --- kernels -------------------------------------------------------------------------------------

@@ -7,39 +7,38 @@ import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from convcli import io
-from convcli.errors import ConvError, InputError
+from convcli.errors import ConvError
+from convcli.io.flow import ordered
+from convcli.large import Large, in_parts, pieces_for, pixel
 from convcli.pixels import Clipped, Target
-from convcli.plan import Limits, Plan, allowed, make_plan
-from convcli.policy import beyond, gain
+from convcli.plan import Limits, Plan, allowed, fits, proposed
+from convcli.policy import beyond
 from convcli.record import record
 from convcli.report import Clock, Item
 from convcli.source import Samples, windows
+from convcli.tiles import finished, span, told_apart
 from convcli.treatment import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import ThreadPoolExecutor
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from convcli.source import Shape, Source, Window
+    from convcli.io.tiff_window import TiffWindows
+    from convcli.source import Shape, Window
     from convcli.spec import Job
-    from convcli.treatment import Treatment
     from convcli.verify import Part as Checked
-
-    Part = TypeVar("Part")
-    Done = TypeVar("Done")
 
 NUMBERS = ("NPY", "CSV")
 """Formats that hold plain numbers only."""
 
-FLAT = 1e-9
-"""Values that differ by less than this share of the largest sum are taken to be equal."""
+SETTINGS = ("quality", "compress", "compression", "tile")
+"""What `Writing` and `io.encode` call the same."""
 
 Frames = int | Literal["all", "first"]
 """Which pictures of a file: one by its number, from 1 on, or as the word says."""
@@ -54,7 +53,8 @@ STANDARD = {"-": "standard input"}
 class Writing:
     """
     How the output is written: `quality` 1..100 of JPEG, WebP and AVIF, `compress` 0..9 of PNG and
-    TIFF, None for what `io.encode` takes then; and over what.
+    TIFF, `compression` by name and `tile`, the side of tiles, of TIFF, None for what `io.encode`
+    takes then; and over what. `tell` hears the share of an image that is done, 0 to 1.
 
     With `verify` not before a window of it was computed once more; `seed` None leaves it to chance.
     `frames`: which of several pictures in a file, from 1 on, or all of them; None is "all" where
@@ -63,10 +63,13 @@ class Writing:
 
     quality: int | None = None
     compress: int | None = None
+    compression: str | None = None
+    tile: int | None = None
     overwrite: bool = False
     verify: bool = False
     seed: int | None = None
     frames: Frames | None = None
+    tell: Callable[[float], None] = lambda _: None
 
 
 @record
@@ -98,20 +101,22 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
     """
     clock, name = Clock(), STANDARD.get(source, source)
     io.check_target(target, overwrite=writing.overwrite)
+    if io.is_tiff(source) and (item := _streamed(source, target, job, limits, writing)):
+        return item
     with clock.phase("read"):
         data = io.read_bytes(source)
     with clock.phase("plan"):
         header = io.probe(data, name)
         form = io.output_format(target, fallback=header.format)
         opened = _Opened(source, target, data, header, form, name)
-        if _several(opened, writing.frames):
+        if _wants_several(header, form, writing.frames, name):
             return _film(opened, job, limits, writing, clock)
         plan = _plan(job, header, form, limits, name)
         part = _part(plan, (header.height, header.width, header.channels), writing, name)
     with clock.phase("decode"):
         image = io.decode(data, name, max_pixels=limits.max_pixels)
     with clock.phase("filter"), _about(name):
-        samples, clipped = filtered(image.samples, plan)
+        samples, clipped = filtered(image.samples, plan, writing.tell)
     with clock.phase("verify"), _about(name):
         verified = _verified(part, image.samples, plan, samples, clipped)
     result = _result(image, samples, plan)
@@ -124,30 +129,32 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
         *plan.treatment.notes,
         *_beyond(image.samples, plan),
         *result.notes,
-        *io.losses(result, form),
-        *io.unused(form, quality=writing.quality, compress=writing.compress),
+        *_lost(result, form, writing),
     )
+    item = _done(_item(source, target, job, plan, header), clipped, clock)
+    return replace(item, bytes_out=len(payload), notes=notes, **verified)
+
+
+def _done(item: Item, clipped: Clipped, clock: Clock) -> Item:
+    """The figures that every image has at its end."""
     return replace(
-        _item(source, target, job, plan, header),
+        item,
         clipped_below=clipped.below / max(clipped.total, 1),
         clipped_above=clipped.above / max(clipped.total, 1),
-        bytes_out=len(payload),
         seconds=clock.seconds,
         wall=clock.wall,
         memory_peak=memory_peak(),
-        notes=notes,
-        **verified,
     )
 
 
-def _several(opened: _Opened, frames: Frames | None) -> bool:
+def _wants_several(header: io.Header, form: str, frames: Frames | None, name: str) -> bool:
     """Whether more than the first picture of a file is asked for. InputError if there is none."""
     if isinstance(frames, int):
-        io.check_number(frames, opened.header.frames, opened.name)
+        io.check_number(frames, header.frames, name)
         return frames > 1
-    several = io.FORMATS[opened.form].frames != "" and io.has_film(opened.header.format)
+    several = io.FORMATS[form].frames != "" and io.has_film(header.format)
     wanted = frames == "all" or (frames is None and several)
-    return wanted and opened.header.frames > 1
+    return wanted and header.frames > 1
 
 
 def _film(opened: _Opened, job: Job, limits: Limits, writing: Writing, clock: Clock) -> Item:
@@ -172,18 +179,16 @@ def _film(opened: _Opened, job: Job, limits: Limits, writing: Writing, clock: Cl
         payload = reel.close()
     with clock.phase("write"):
         io.write_bytes(opened.target, payload, overwrite=writing.overwrite)
-    unused = io.unused(opened.form, quality=writing.quality, compress=writing.compress)
     first = film.headers[0]
+    cut, verified = _together(frames)
+    notes = (*film.notes, *io.merged([frame.notes for frame in frames]))
     return replace(
-        _item(opened.source, opened.target, job, plans[first], first),
-        **_together(frames),
+        _done(_item(opened.source, opened.target, job, plans[first], first), cut, clock),
+        **verified,
         frames=len(frames),
         pixels=sum(header.width * header.height for header in film.headers),
         bytes_out=len(payload),
-        seconds=clock.seconds,
-        wall=clock.wall,
-        memory_peak=memory_peak(),
-        notes=(*film.notes, *io.merged([frame.notes for frame in frames]), *unused),
+        notes=(*notes, *_unused(opened.form, writing)),
     )
 
 
@@ -222,27 +227,75 @@ def _frame(
     return result, _Frame(clipped, verified, notes)
 
 
-def _together(frames: list[_Frame]) -> dict[str, Any]:
-    """Shares of all samples of all frames; of windows that were verified the worst."""
-    total = max(sum(frame.clipped.total for frame in frames), 1)
+def _together(frames: list[_Frame]) -> tuple[Clipped, dict[str, Any]]:
+    """What was cut of all samples of all frames; of windows that were verified the worst."""
+    cut = Clipped()
+    for frame in frames:
+        cut.add(frame.clipped)
     worst = max((frame.verified for frame in frames), key=lambda said: said.get(_WORST, -1.0))
     pixels = sum(frame.verified.get("verified", 0) for frame in frames)
-    return {
-        **worst,
-        "verified": pixels,
-        "clipped_below": sum(frame.clipped.below for frame in frames) / total,
-        "clipped_above": sum(frame.clipped.above for frame in frames) / total,
-    }
+    return cut, {**worst, "verified": pixels}
+
+
+def _lost(result: io.Image, form: str, writing: Writing) -> tuple[str, ...]:
+    """What the format of the output cannot hold, and what was said in vain."""
+    return (*io.losses(result, form), *_unused(form, writing))
+
+
+def _unused(form: str, writing: Writing) -> tuple[str, ...]:
+    return io.unused(form, **{word: getattr(writing, word) for word in SETTINGS})
+
+
+def _streamed(source: str, target: str, job: Job, limits: Limits, writing: Writing) -> Item | None:
+    """`process` for a TIFF larger than memory, band by band; None where it fits."""
+    from convcli.io.tiff_window import TiffWindows
+    from convcli.stream import stream
+
+    clock = Clock()
+    with TiffWindows(source) as windowed:
+        large = _large(windowed, writing)
+        with clock.phase("plan"):
+            form = io.output_format(target, fallback="TIFF")
+            if _wants_several(windowed.header, form, writing.frames, source):
+                return None
+            plan = _plan(job, windowed.header, form, limits, source, large)
+        if plan.bands is None:
+            return None
+        with clock.phase("read"):
+            about = windowed.prepare(plan.bands.cache, max_pixels=limits.max_pixels)
+        result = _result(about, pixel(plan), plan)
+        pieces = pieces_for(result, form, plan, large.packing)
+        opened = io.replacing(target, overwrite=writing.overwrite)
+        with clock.phase("filter"), _about(source), opened as file:
+            clipped = stream(windowed, plan, pieces, file, writing.tell)
+            size = file.seek(0, os.SEEK_END)
+        item = _done(_item(source, target, job, plan, windowed.header), clipped, clock)
+        notes = (*about.notes, *plan.notes, *result.notes, *_lost(result, form, writing))
+        return replace(item, bytes_out=size, notes=notes)
+
+
+def _large(source: TiffWindows, writing: Writing) -> Large:
+    from convcli.io.pieces import Packing
+
+    packing = Packing(writing.compress, writing.compression, writing.tile)
+    return Large(source, packing, writing.verify)
 
 
 def _encoded(result: io.Image, form: str, writing: Writing, threads: int, name: str) -> bytes:
-    quality, compress = writing.quality, writing.compress
-    return io.encode(result, form, quality=quality, compress=compress, threads=threads, name=name)
+    said = {word: getattr(writing, word) for word in SETTINGS}
+    return io.encode(result, form, threads=threads, name=name, **said)
 
 
 def plan_file(source: str, target: str, job: Job, limits: Limits) -> tuple[io.Header, Plan]:
     """What `process` would decide, from the file's header; nothing is decoded or written."""
     name = STANDARD.get(source, source)
+    if io.is_tiff(source):
+        from convcli.io.tiff_window import TiffWindows
+
+        with TiffWindows(source) as windowed:
+            form = io.output_format(target, fallback="TIFF") if target else "TIFF"
+            header, large = windowed.header, _large(windowed, Writing())
+            return header, _plan(job, header, form, limits, name, large)
     header = io.probe(io.read_bytes(source), name)
     form = io.output_format(target, fallback=header.format) if target else header.format
     return header, _plan(job, header, form, limits, name)
@@ -295,21 +348,33 @@ def _called(name: str) -> str:
     return f"The result of {name}"
 
 
-def _plan(job: Job, header: io.Header, form: str, limits: Limits, name: str) -> Plan:
+def _plan(  # noqa: PLR0913, PLR0917 - all that decides
+    job: Job,
+    header: io.Header,
+    form: str,
+    limits: Limits,
+    name: str,
+    large: Large | None = None,
+) -> Plan:
+    """What will be done; in bands, if `large` can be read and written so, and must be."""
     io.check_size(name, header.width, header.height, limits.max_pixels)
     kind = Kind(header.dtype, header.layout, header.channels)
     same = header.layout == "numbers" and header.format == form
     target: Target = "numbers" if form in NUMBERS or same else "picture"
     shape = (header.height, header.width, header.channels)
     with _about(name):
-        plan = make_plan(job, kind, shape, target, limits)
+        plan = proposed(job, kind, shape, target, limits)
+        if not fits(plan, limits):
+            plan = in_parts(plan, header, form, limits, large)
     # One zero stands for all samples: a picture of the right shape and type, without its memory.
     blank = np.broadcast_to(np.zeros((), plan.treatment.finish.scale.dtype), plan.shape)
     io.check_fit(io.Image(blank, plan.treatment.layout), form, name=_called(name))
     return plan
 
 
-def filtered(array: NDArray[Any], plan: Plan) -> tuple[NDArray[Any], Clipped]:
+def filtered(
+    array: NDArray[Any], plan: Plan, tell: Callable[[float], None] = lambda _: None
+) -> tuple[NDArray[Any], Clipped]:
     """
     The whole job over samples (row, column, channel): finished samples, and what was cut.
 
@@ -318,63 +383,22 @@ def filtered(array: NDArray[Any], plan: Plan) -> tuple[NDArray[Any], Clipped]:
     treatment = plan.treatment.over(array)
     chain = treatment.chain(Samples(array), plan.engines)
     tiles = list(windows(chain.shape, plan.tile))
-    span = (0.0, 0.0)
+    ends = (0.0, 0.0)
     if treatment.finish.needs_span:
-        spans = _each(partial(_span, chain, treatment.finish.levels), tiles, plan.workers)
-        least, greatest = zip(*spans, strict=True)
-        span = _told_apart(min(least), max(greatest), array, treatment)
+        spans = ordered(partial(span, chain, treatment.finish.levels), tiles, plan.workers)
+        ends = told_apart(spans, max(float(array.max()), -float(array.min())), treatment)
     out = np.empty(chain.shape, treatment.finish.scale.dtype)
 
     def finish(tile: Window) -> Clipped:
         place = out[tile.top : tile.bottom, tile.left : tile.right]
-        with np.errstate(over="ignore", invalid="ignore"):  # float samples may hold anything
-            return treatment.finished(chain, tile, span, place)
+        return finished(treatment, chain, tile, ends, place)
 
-    clipped = Clipped(span=span)
-    for cut in _each(finish, tiles, plan.workers):
+    clipped = Clipped(span=ends)
+    for number, cut in enumerate(ordered(finish, tiles, plan.workers), 1):
         clipped.add(cut)
+        tell(number / len(tiles))
     treatment.finish.check(clipped)
     return out, clipped
-
-
-def _told_apart(
-    least: float, greatest: float, array: NDArray[Any], treatment: Treatment
-) -> tuple[float, float]:
-    """The span of a stretch; none where it is but the noise of sums that should be equal."""
-    largest = max(float(array.max()), -float(array.min()))
-    noise = FLAT * gain(treatment.stages) * largest
-    return (least, least) if greatest - least <= noise else (least, greatest)
-
-
-def _span(
-    chain: Source, levels: Callable[[NDArray[Any]], NDArray[Any]], tile: Window
-) -> tuple[float, float]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        values = levels(chain.read(tile))
-    return float(values.min()), float(values.max())
-
-
-def _each(work: Callable[[Part], Done], parts: Iterable[Part], workers: int) -> Iterator[Done]:
-    if workers == 1:
-        yield from map(work, parts)
-        return
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            yield from _started(pool, work, parts)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _started(
-    pool: ThreadPoolExecutor, work: Callable[[Part], Done], parts: Iterable[Part]
-) -> Iterator[Done]:
-    try:
-        return pool.map(work, parts)
-    except RuntimeError as error:  # what Python says when the system has no thread to give
-        raise InputError(f"No thread could be started: {error}.", "Say --jobs 1.") from error
 
 
 def _beyond(samples: NDArray[Any], plan: Plan) -> tuple[str, ...]:

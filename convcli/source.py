@@ -194,6 +194,8 @@ def gather(source: Source, rows: Index, columns: Index) -> tuple[Block, Index, I
         return source.array, rows, columns
     row_spans, rows = _compact(rows)
     column_spans, columns = _compact(columns)
+    if len(row_spans) == len(column_spans) == 1:
+        return source.read(Window(*row_spans[0], *column_spans[0])), rows, columns
     bands = [
         np.concatenate([source.read(Window(*row, *column)) for column in column_spans], axis=1)
         for row in row_spans

@@ -110,9 +110,11 @@ class Treatment:
 
     def over(self, array: NDArray[Any]) -> Treatment:
         """The treatment of these very samples: whether any pixel is fully transparent is known."""
-        if self.divides and not array[..., -1].all():
-            return replace(self, hidden=True)
-        return self
+        return self.knowing(hidden=self.divides and not array[..., -1].all())
+
+    def knowing(self, *, hidden: bool) -> Treatment:
+        """The treatment of samples of which it is known whether any pixel is transparent."""
+        return replace(self, hidden=True) if hidden else self
 
     def chain(self, source: Source, engines: Sequence[Engine]) -> Source:
         """The whole job over a source, as a source of float64 values in units of the input."""

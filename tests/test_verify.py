@@ -301,12 +301,12 @@ def off(error: float) -> Any:
     """`run.filtered`, with the first tap of the first stage off by that much."""
     right = run.filtered
 
-    def filtered(array: NDArray[Any], plan: Plan) -> Any:
+    def filtered(array: NDArray[Any], plan: Plan, *told: Any) -> Any:
         stage = plan.treatment.stages[0]
         bank = stage.bank.copy()
         bank.ravel()[0] += error
         stages = (replace(stage, bank=bank), *plan.treatment.stages[1:])
-        return right(array, replace(plan, treatment=replace(plan.treatment, stages=stages)))
+        return right(array, replace(plan, treatment=replace(plan.treatment, stages=stages)), *told)
 
     return filtered
 

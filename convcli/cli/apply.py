@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from convcli import __version__, render
-from convcli.cli.choices import Command, WordOr, explained
+from convcli.cli.bar import Bar
+from convcli.cli.choices import Command, Word, WordOr, explained
 from convcli.cli.options import Session, common, filtering, image_files, limiting, option
 from convcli.cli.said import (
     FRAMES,
@@ -24,6 +26,7 @@ from convcli.cli.said import (
     writing,
 )
 from convcli.errors import UsageError
+from convcli.io.formats import COMPRESSIONS
 from convcli.report import FORMS, Report
 
 if TYPE_CHECKING:
@@ -90,6 +93,20 @@ class Request(Said, Allowed, Written):
         FRAMES,
     ),
 )
+@option(
+    "Output",
+    "--compression",
+    type=Word(COMPRESSIONS),
+    metavar="WORD",
+    help=explained("How TIFF is packed.", COMPRESSIONS, "deflate"),
+)
+@option(
+    "Output",
+    "--tile",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Store TIFF in tiles of N x N pixels, a multiple of 16, not in strips.",
+)
 @option("Output", "--overwrite", is_flag=True, help="Replace files that exist.")
 @option(
     "Output",
@@ -134,10 +151,13 @@ def command(ctx: click.Context, images: tuple[str, ...], out: str, **said: Unpac
     found = batch.pairs(images, out, overwrite=over)
     target, form = _report_target(said["report"], found, overwrite=over)
     batch.check_spared(kernel_files(said["filters"], chosen), [target, *(to for _, to in found)])
-    how = writing(said)
     speak = _voice(many=len(found) > 1, quiet=said["quiet"])
     record = Report(("convcli", *session.args), __version__)
-    with Journal(record, target, form, overwrite=over) as book:
+    with (
+        Journal(record, target, form, overwrite=over) as book,
+        Bar(None if said["quiet"] else sys.stderr) as tell,
+    ):
+        how = replace(writing(said), tell=tell)
         batch.run_all(found, wanted, allowed, how, _noted(book, speak, debug=session.debug))
         if len(found) > 1 and not said["quiet"]:
             render.closing(record, sys.stderr)

@@ -227,7 +227,8 @@ limiting = _stacked(
             "--memory",
             type=Amount("memory", UNITS),
             metavar="SIZE",
-            help="Refuse what needs more: 300M, 2G. Half of the machine's unless given.",
+            help="Filter TIFF in parts, refuse other files, if they need more: 300M, 2G. Half of"
+            " the machine's unless given.",
         ),
         _running(
             "--max-pixels",

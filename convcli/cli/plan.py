@@ -98,5 +98,6 @@ def as_data(source: str, header: Header, plan: Plan) -> dict[str, Any]:
         "tile": list(plan.tile),
         "workers": plan.workers,
         "memory_bytes": plan.memory,
-        "notes": list(treatment.notes),
+        "streamed_rows": plan.bands.rows if plan.bands else None,
+        "notes": list(plan.notes),
     }

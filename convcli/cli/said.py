@@ -58,6 +58,8 @@ class Written(TypedDict):
 
     quality: int | None
     compress: int | None
+    compression: str | None
+    tile: int | None
     frames: str | None
     overwrite: bool
     verify: bool
@@ -158,6 +160,8 @@ def writing(said: Written) -> Writing:
     return Writing(
         quality=said["quality"],
         compress=said["compress"],
+        compression=said["compression"],
+        tile=said["tile"],
         overwrite=said["overwrite"],
         verify=said["verify"] or seed is not None,
         seed=seed,

@@ -14,7 +14,7 @@ Importing this package imports neither NumPy nor Pillow; opening a file imports 
 
 from __future__ import annotations
 
-from convcli.io.files import check_target, read_bytes, write_bytes
+from convcli.io.files import check_target, read_bytes, replacing, write_bytes
 from convcli.io.film import Film, Shot, check_number, merged
 from convcli.io.formats import FORMATS, holds, output_format
 from convcli.io.image import Header, Image, Layout, Metadata
@@ -22,6 +22,7 @@ from convcli.io.limits import check_size
 from convcli.io.reading import decode, has_film, open_film, probe
 from convcli.io.reel import check_alike, fitted, reel
 from convcli.io.settle import settle
+from convcli.io.sniffing import is_tiff
 from convcli.io.writing import check_fit, encode, losses, unused
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "fitted",
     "has_film",
     "holds",
+    "is_tiff",
     "losses",
     "merged",
     "open_film",
@@ -49,6 +51,7 @@ __all__ = [
     "probe",
     "read_bytes",
     "reel",
+    "replacing",
     "settle",
     "unused",
     "write_bytes",

@@ -12,12 +12,14 @@ import errno
 import os
 import stat
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from convcli.errors import InputError, OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import BinaryIO
 
 STREAM = "-"
@@ -146,13 +148,50 @@ def write_bytes(path: str | os.PathLike[str], payload: bytes, *, overwrite: bool
     """
     name = os.fspath(path)
     check_target(name, overwrite=overwrite)
-    try:
+    with _blamed(name):
         if name == STREAM:
             _write_stdout(payload)
         elif _is_device(name):
             Path(name).write_bytes(payload)
         else:
-            _replace(Path(name), payload, overwrite=overwrite)
+            with _replacing(Path(name), overwrite=overwrite) as file:
+                file.write(payload)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[BinaryIO]:
+    """
+    An open file to write and seek in, which becomes `path` when the block ends: see `write_bytes`.
+
+    What goes to standard output, or to a device, gathers in a temporary file first: it is copied
+    there when it is whole.
+    """
+    name = os.fspath(path)
+    check_target(name, overwrite=overwrite)
+    if name != STREAM and not _is_device(name):
+        with _blamed(name), _replacing(Path(name), overwrite=overwrite) as file:
+            yield file
+        return
+    import shutil
+    from tempfile import NamedTemporaryFile
+
+    with _blamed(name), NamedTemporaryFile() as spool:
+        file = cast("BinaryIO", spool)  # it hands everything on to one
+        yield file
+        file.seek(0)
+        if name == STREAM:
+            while chunk := file.read(_CHUNK):
+                _write_stdout(chunk)
+        else:
+            with open(name, "wb") as device:  # noqa: PTH123 - a name, not a path
+                shutil.copyfileobj(file, device)
+
+
+@contextmanager
+def _blamed(name: str) -> Iterator[None]:
+    """What the system refuses becomes an OutputError that names the file."""
+    try:
+        yield
     except FileExistsError:
         raise OutputError(f"{name} exists.", "Use --overwrite to replace it.") from None
     except BrokenPipeError:
@@ -187,21 +226,18 @@ def _write_stdout(payload: bytes) -> None:
         left = left[stream.write(left) or 0 :]
 
 
-def _replace(target: Path, payload: bytes, *, overwrite: bool) -> None:
+@contextmanager
+def _replacing(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     # Not `.{name}.…`: a name of 255 bytes is allowed and a longer one is not.
     temporary = target.with_name(f".convcli-{os.urandom(8).hex()}.tmp")
     try:
-        # 0o666 less the umask, as for any new file; O_EXCL: nobody can have planted a link here.
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
-            file.write(payload)
+        # 0o666 less the umask, as for any new file; x: nobody can have planted a link here.
+        with temporary.open("x+b") as file:
+            yield file
         _publish(temporary, target, overwrite=overwrite)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-_BINARY = getattr(os, "O_BINARY", 0)  # Windows only
 
 
 def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:

@@ -32,6 +32,15 @@ _NUMBERS = _TIFF | {"bool", "int64", "uint64", "float16"}
 _EVERYTHING = frozenset({"icc", "exif", "xmp", "dpi"})
 
 
+COMPRESSIONS = {
+    "none": "samples as they are",
+    "deflate": "zip; every program reads it",
+    "lzw": "older; every program reads it",
+    "zstd": "faster and smaller; newer programs read it",
+}
+"""How the samples of TIFF can be packed."""
+
+
 @record
 class Format:
     """

@@ -38,7 +38,7 @@ def probe(data: bytes, name: str) -> Header:
 
     `name` is for messages, and for the few formats without a signature. InputError as in `decode`.
     """
-    with _one_voice(name):
+    with one_voice(name):
         found = sniff(data, name)
         if found in _READERS:
             header: Header = _reader(found).probe(data, name)
@@ -55,7 +55,7 @@ def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
     The header is held against `max_pixels` (None: no limit) before anything of its size is
     made. InputError, and nothing else, for what is damaged, too large or not an image.
     """
-    with _one_voice(name):
+    with one_voice(name):
         found = sniff(data, name)
         if found in _READERS:
             image: Image = _reader(found).decode(data, name, max_pixels=max_pixels)
@@ -72,7 +72,7 @@ def open_film(data: bytes, name: str, *, max_pixels: int | None) -> Film:
     Sizes are held against `max_pixels`, and those of all frames together against TOGETHER times
     that. InputError as in `decode`, here and while the film runs.
     """
-    with _one_voice(name):
+    with one_voice(name):
         found = sniff(data, name)
         if found in _FILMS:
             film: Film = importlib.import_module(f"convcli.io.{_FILMS[found]}").film(
@@ -96,7 +96,7 @@ def has_film(format_name: str) -> bool:
 
 
 def _spoken(shots: Callable[[int], Iterator[Shot]], name: str, start: int) -> Iterator[Shot]:
-    with _one_voice(name):
+    with one_voice(name):
         yield from shots(start)
 
 
@@ -105,7 +105,8 @@ def _reader(format_name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 -
 
 
 @contextmanager
-def _one_voice(name: str) -> Iterator[None]:
+def one_voice(name: str) -> Iterator[None]:
+    """Whatever a decoder throws inside becomes one InputError that names the file."""
     try:
         yield
     except (ConvError, ImportError, NameError):  # the latter two are ours, not the file's

@@ -7,6 +7,7 @@ that the message says more than "cannot be identified".
 
 from __future__ import annotations
 
+import os
 import re
 
 from convcli.errors import InputError
@@ -76,6 +77,17 @@ def sniff(data: bytes, name: str) -> str:
     if _looks_like_numbers(data):
         return "CSV"
     raise InputError(f"{name} is not an image convcli can read.", f"{_READABLE}; {_seen(data)}.")
+
+
+def is_tiff(path: str) -> bool:
+    """Whether `path` is a plain file that begins as a TIFF does; no other byte is read."""
+    try:
+        if not os.path.isfile(path):  # noqa: PTH113 - a name of any length, or `-`
+            return False
+        with open(path, "rb") as file:  # noqa: PTH123 - as above
+            return _signature(file.read(4)) == "TIFF"
+    except (OSError, ValueError):
+        return False
 
 
 def _signature(data: bytes) -> str | None:

@@ -25,10 +25,11 @@ from convcli.io.tiff_segments import check_segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import BinaryIO
 
     from tifffile import TiffFile, TiffPage
 
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 _COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
 _UNSPECIFIED, _ASSOCIATED = 0, 1
 _JPEG, _OLD_JPEG = 7, 6
@@ -39,15 +40,17 @@ _KINDS = {"uint8", "uint16", "float32", "float64"}
 _NUMBERS = {"int8", "int16", "int32", "uint32", "int64", "uint64"}
 
 
-def _opened(data: bytes) -> TiffFile:
+def opened(file: BinaryIO) -> TiffFile:
+    """The directories of a TIFF; no sample is read."""
     import tifffile
 
     # Without a handler of its own, what it has to say would go to the terminal.
     logging.getLogger("tifffile").addHandler(logging.NullHandler())
-    return tifffile.TiffFile(BytesIO(data))
+    return tifffile.TiffFile(file)
 
 
-def _first_page(tif: TiffFile, name: str) -> TiffPage:
+def first_page(tif: TiffFile, name: str) -> TiffPage:
+    """The page that is read; InputError where there is none."""
     from tifffile import TiffPage
 
     page = tif.pages[0] if len(tif.pages) else None
@@ -61,22 +64,13 @@ def _first_page(tif: TiffFile, name: str) -> TiffPage:
 
 def probe(data: bytes, name: str) -> Header:
     """Header of the first page."""
-    with _opened(data) as tif:
-        return _header(_first_page(tif, name), name, len(tif.pages), len(data))
-
-
-def _header(page: TiffPage, name: str, pages: int, size: int) -> Header:
-    width, height = page.imagewidth, page.imagelength
-    if swaps_sides(_orientation(page)):
-        width, height = height, width
-    layout, dtype = _target(page, name)
-    channels = CHANNELS.get(layout, page.samplesperpixel)
-    return Header("TIFF", width, height, channels, dtype, layout, pages, size)
+    with opened(BytesIO(data)) as tif:
+        return header(tif, name, len(data))
 
 
 def film(data: bytes, name: str, *, max_pixels: int | None) -> Film:
     """All pages but smaller copies and masks of others; each has its own size and depth."""
-    with _opened(data) as tif:
+    with opened(BytesIO(data)) as tif:
         every = [_page(tif, index, name) for index in range(len(tif.pages))]
         places = [n for n, page in enumerate(every) if not (n and page.subfiletype & _DERIVED)]
         pages = [every[n] for n in places]
@@ -102,12 +96,27 @@ def _page(tif: TiffFile, index: int, name: str) -> TiffPage:
 def _shots(
     data: bytes, name: str, places: list[int], max_pixels: int | None, start: int
 ) -> Iterator[Shot]:
-    with _opened(data) as tif:
+    with opened(BytesIO(data)) as tif:
         for index in places[start:]:
             yield Shot(_decoded(data, _page(tif, index, name), name, max_pixels))
 
 
-def _orientation(page: TiffPage) -> int:
+def header(tif: TiffFile, name: str, size: int) -> Header:
+    """Header of the first page of a file of `size` bytes."""
+    return _header(first_page(tif, name), name, len(tif.pages), size)
+
+
+def _header(page: TiffPage, name: str, pages: int, size: int) -> Header:
+    width, height = page.imagewidth, page.imagelength
+    if swaps_sides(orientation(page)):
+        width, height = height, width
+    layout, dtype = _target(page, name)
+    channels = CHANNELS.get(layout, page.samplesperpixel)
+    return Header("TIFF", width, height, channels, dtype, layout, pages, size)
+
+
+def orientation(page: TiffPage) -> int:
+    """How the stored rows must be turned, 1 to 8."""
     tag = page.tags.get(_ORIENTATION)
     value = tag.value if tag is not None else 1
     return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1  # noqa: PLR2004 - the eight
@@ -164,28 +173,37 @@ def _alpha(page: TiffPage) -> int | None:
 
 def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
     """First page at full depth; notes say what was converted, InputError what can't be read."""
-    with _opened(data) as tif:
-        image = _decoded(data, _first_page(tif, name), name, max_pixels)
-        pages = len(tif.pages)
-    left_out = (f"TIFF: first of {pages:,} pages taken",) if pages > 1 else ()
-    return replace(image, notes=(*left_out, *image.notes))
+    with opened(BytesIO(data)) as tif:
+        image = _decoded(data, first_page(tif, name), name, max_pixels)
+        notes = page_notes(tif)
+    return replace(image, notes=(*notes, *image.notes))
 
 
 def _decoded(data: bytes, page: TiffPage, name: str, max_pixels: int | None) -> Image:
-    _check_page(page, name, max_pixels)
+    check_page(page, name, max_pixels)
     layout, dtype = _target(page, name)
-    metadata = read_metadata(page, data)
-    turn = _orientation(page)
-    notes = [*_check_segments(page, name, len(data))]
+    metadata = read_metadata(page, BytesIO(data))
+    turn = orientation(page)
+    notes = [*check_places(page, name, len(data))]
     check_directory(data, page, name)
     check_segments(data, page, name)
-    if _for_libtiff(page):
+    if for_libtiff(page):
         return _by_pillow(data, page, name, metadata, notes)
     samples = native(_arranged(page, name))
-    meaning = _interpreted(samples, page, layout, dtype, metadata.icc, notes)
-    if page.photometric in {_CMYK, _LAB}:
-        metadata = replace(metadata, icc=None)
+    meaning = interpreted(samples, page, layout, dtype, metadata.icc, notes)
+    metadata = fitting(page, metadata)
     return settle(meaning, layout, metadata, tuple(notes), orientation=turn)
+
+
+def page_notes(tif: TiffFile) -> list[str]:
+    """What is left out of a file of many pages."""
+    pages = len(tif.pages)
+    return [f"TIFF: first of {pages:,} pages taken"] if pages > 1 else []
+
+
+def fitting(page: TiffPage, metadata: Metadata) -> Metadata:
+    """Without a profile of inks: the samples are RGB by then."""
+    return replace(metadata, icc=None) if page.photometric in {CMYK, _LAB} else metadata
 
 
 def _by_pillow(
@@ -199,11 +217,12 @@ def _by_pillow(
         name,
         metadata,
         notes=tuple(notes),
-        orientation=_orientation(page),
+        orientation=orientation(page),
     )
 
 
-def _check_page(page: TiffPage, name: str, max_pixels: int | None) -> None:
+def check_page(page: TiffPage, name: str, max_pixels: int | None) -> None:
+    """InputError for sides and kinds of samples that no picture has."""
     check_size(name, page.imagewidth, page.imagelength, max_pixels)
     if page.imagedepth != 1 or not 1 <= page.samplesperpixel <= _CHANNEL_LIMIT:
         raise damaged(name, f"a TIFF of {page.samplesperpixel} samples a pixel is none it can be")
@@ -213,18 +232,18 @@ def _check_page(page: TiffPage, name: str, max_pixels: int | None) -> None:
         raise damaged(name, f"samples of {page.bitspersample} bits are unknown")
 
 
-def _check_segments(page: TiffPage, name: str, size: int) -> tuple[str, ...]:
+def check_places(page: TiffPage, name: str, size: int) -> tuple[str, ...]:
     """Notes, or InputError where the file is shorter than its samples."""
     pieces = list(zip(page.dataoffsets, page.databytecounts, strict=False))
     if not pieces or max(offset + count for offset, count in pieces) > size:
         raise damaged(name, "its samples lie beyond the end of the file")
     sparse = not all(count for _, count in pieces)
-    if sparse and _for_libtiff(page):
+    if sparse and for_libtiff(page):
         raise damaged(name, "some of its samples were never written")
     return ("samples never written are taken as 0",) if sparse else ()
 
 
-def _for_libtiff(page: TiffPage) -> bool:
+def for_libtiff(page: TiffPage) -> bool:
     """Kinds that need libtiff: old JPEG, and YCbCr without JPEG, which may be subsampled."""
     if page.compression == _OLD_JPEG:
         return True
@@ -244,7 +263,7 @@ def _arranged(page: TiffPage, name: str) -> Samples:
     return array
 
 
-def _interpreted(  # noqa: PLR0913, PLR0917 - one step for each thing the header says
+def interpreted(  # noqa: PLR0913, PLR0917 - one step for each thing the header says
     samples: Samples,
     page: TiffPage,
     layout: Layout,
@@ -252,6 +271,7 @@ def _interpreted(  # noqa: PLR0913, PLR0917 - one step for each thing the header
     icc: bytes | None,
     notes: list[str],
 ) -> Samples:
+    """What stored samples mean, pixel by pixel; notes say what was converted."""
     if layout == "numbers":
         notes.append(f"{dtype} samples taken as numbers")
         return samples
@@ -290,7 +310,7 @@ def _colour(
         notes.append(f"{page.bitspersample}-bit decoded to {8 * full.itemsize}-bit {grey}")
     if page.photometric == _WHITE_IS_ZERO and full.dtype.kind == "u":
         return ~full
-    if page.photometric == _CMYK:
+    if page.photometric == CMYK:
         from convcli.io.ink import cmyk_to_rgb
 
         rgb, note = cmyk_to_rgb(full, icc)

@@ -14,8 +14,12 @@ from convcli.io.limits import damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from mmap import mmap
+    from typing import TypeAlias
 
     from tifffile import TiffPage
+
+    Buffer: TypeAlias = bytes | mmap
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _BIG_SIZES = _SIZES | {16: 8, 17: 8, 18: 8}
@@ -27,7 +31,7 @@ _PLAIN = frozenset(
 )  # fmt: skip
 
 
-def entries(data: bytes, start: int) -> Iterator[tuple[int, int, int, int]]:
+def entries(data: Buffer, start: int) -> Iterator[tuple[int, int, int, int]]:
     """(tag, bytes of its values, offset of them, offset of the entry) of the one at `start`."""
     order, big, sizes = _shape(data)
     (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, start)
@@ -40,13 +44,13 @@ def entries(data: bytes, start: int) -> Iterator[tuple[int, int, int, int]]:
         yield tag, size, place, at
 
 
-def _shape(data: bytes) -> tuple[str, bool, dict[int, int]]:
+def _shape(data: Buffer) -> tuple[str, bool, dict[int, int]]:
     order = ">" if data[:2] == b"MM" else "<"
     (version,) = struct.unpack_from(order + "H", data, 2)
     return order, version == _BIG, _BIG_SIZES if version == _BIG else _SIZES
 
 
-def check_directory(data: bytes, page: TiffPage, name: str) -> None:
+def check_directory(data: Buffer, page: TiffPage, name: str) -> None:
     """InputError when a tag of the page lies beyond the end of the file."""
     for tag, size, place, _ in entries(data, page.offset):
         if place + size > len(data):

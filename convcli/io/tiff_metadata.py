@@ -6,12 +6,13 @@ TIFF tags <-> Metadata: 34675 ICC, 700 XMP, 282/283/296 resolution, the rest as 
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 from convcli.io.image import Metadata
 
 if TYPE_CHECKING:
+    from typing import IO
+
     from tifffile import TiffPage
 
 ICC, XMP, EXIF_IFD, GPS_IFD = 34675, 700, 34665, 34853
@@ -19,10 +20,10 @@ DESCRIPTIVE = (270, 271, 272, 305, 306, 315, 33432)
 _PER_INCH = {2: 1.0, 3: 2.54}
 
 
-def read_metadata(page: TiffPage, data: bytes) -> Metadata:
-    """Metadata of one page of the TIFF `data`."""
+def read_metadata(page: TiffPage, file: IO[bytes]) -> Metadata:
+    """Metadata of one page of the TIFF `file`."""
     return Metadata(
-        icc=_bytes(page, ICC), exif=_exif(page, data), xmp=_bytes(page, XMP), dpi=_dpi(page)
+        icc=_bytes(page, ICC), exif=_exif(page, file), xmp=_bytes(page, XMP), dpi=_dpi(page)
     )
 
 
@@ -43,7 +44,7 @@ def _dpi(page: TiffPage) -> tuple[float, float] | None:
     return (across, down) if across > 0 and down > 0 else None
 
 
-def _exif(page: TiffPage, data: bytes) -> bytes | None:
+def _exif(page: TiffPage, file: IO[bytes]) -> bytes | None:
     """The descriptive tags and the Exif and GPS directories, as a stream of their own."""
     if not any(code in page.tags for code in (*DESCRIPTIVE, EXIF_IFD, GPS_IFD)):
         return None
@@ -53,9 +54,11 @@ def _exif(page: TiffPage, data: bytes) -> bytes | None:
 
     whole, kept = PillowImage.Exif(), PillowImage.Exif()
     try:
+        file.seek(0)  # values of other tags may have been fetched from it since
+        head = file.read(4)
         with quiet():
-            whole.endian, whole.bigtiff = "<" if data[:2] == b"II" else ">", b"+" in data[2:4]
-            whole.load_from_fp(BytesIO(data), page.offset)
+            whole.endian, whole.bigtiff = "<" if head[:2] == b"II" else ">", b"+" in head[2:]
+            whole.load_from_fp(file, page.offset)
             kept.update({code: whole[code] for code in DESCRIPTIVE if code in whole})
             for directory in (EXIF_IFD, GPS_IFD):
                 if inner := whole.get_ifd(directory):

@@ -16,6 +16,7 @@ from convcli.io.limits import damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from mmap import mmap
 
     from tifffile import TiffPage
 
@@ -26,7 +27,7 @@ _UNKNOWN = {22610: "JPEG XR", 34934: "JPEG XR", 34887: "LERC", 50002: "JPEG XL",
 _J2K = b"\xff\x4f\xff\x51"
 
 
-def check_segments(data: bytes, page: TiffPage, name: str) -> None:
+def check_segments(data: bytes | mmap, page: TiffPage, name: str) -> None:
     """InputError for a strip or tile with a picture larger than itself, or of unknown size."""
     if page.compression in _UNKNOWN:
         raise InputError(

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 QUALITY, COMPRESS = 95, 1
 """What is taken where nothing is said: hardly visible losses; the quickest of the small files."""
 
-_SETTINGS = {"quality": "quality to choose", "compress": "level of compression"}
+_SETTINGS = {
+    "quality": "quality to choose",
+    "compress": "level of compression",
+    "compression": "choice of compressions",
+    "tile": "tiles",
+}
 _NAMED = {
     "icc": "ICC profile",
     "exif": "EXIF",
@@ -35,6 +40,8 @@ def encode(  # noqa: PLR0913 - each is a choice of the user's
     *,
     quality: int | None = None,
     compress: int | None = None,
+    compression: str | None = None,
+    tile: int | None = None,
     lossless: bool = False,
     threads: int | None = None,
     name: str = "The picture",
@@ -43,8 +50,9 @@ def encode(  # noqa: PLR0913 - each is a choice of the user's
     File contents of `image` in `format`, a key of FORMATS.
 
     `quality` 1 to 100 for JPEG, WebP and AVIF, 95 unless given; `compress` 0 to 9 for PNG and TIFF,
-    1 unless given; `lossless` for WebP; `threads` at most for PNG and JPEG, all processors unless
-    given; `name` begins the messages.
+    1 unless given; `compression` and `tile`, the side of tiles, for TIFF; `lossless` for WebP;
+    `threads` at most for PNG, JPEG and TIFF, all processors unless given; `name` begins the
+    messages.
     OutputError, with the cure, where depth, alpha, size or kind of samples do not fit the format.
     """
     row = FORMATS[format]
@@ -60,7 +68,13 @@ def encode(  # noqa: PLR0913 - each is a choice of the user's
             from convcli.io import jpeg_write
 
             return jpeg_write.encode(image, quality=quality, threads=threads)
-        return _encoded(image, row, quality=quality, compress=compress, lossless=lossless)
+        if row.name == "TIFF":
+            from convcli.io import tiff_write
+
+            return tiff_write.encode(
+                image, compress=compress, compression=compression, tile=tile, threads=threads
+            )
+        return _encoded(image, row, quality=quality, lossless=lossless)
     except (ConvError, ImportError, NameError):  # the latter two are ours, not the picture's
         raise
     except MemoryError as error:
@@ -70,11 +84,7 @@ def encode(  # noqa: PLR0913 - each is a choice of the user's
         raise OutputError(f"{name} can't be written as {format}: {reason}.") from error
 
 
-def _encoded(image: Image, row: Format, *, quality: int, compress: int, lossless: bool) -> bytes:
-    if row.name == "TIFF":
-        from convcli.io import tiff_write
-
-        return tiff_write.encode(image, compress=compress)
+def _encoded(image: Image, row: Format, *, quality: int, lossless: bool) -> bytes:
     if row.name == "NPY":
         from convcli.io import npy
 
@@ -168,11 +178,12 @@ def losses(image: Image, format: str) -> tuple[str, ...]:  # noqa: A002 - as abo
     return tuple(lost)
 
 
-def unused(format: str, **said: int | None) -> tuple[str, ...]:  # noqa: A002 - as above
-    """`quality` and `compress` that were said, but mean nothing to `format`, as sentences."""
+def unused(format: str, **said: int | str | None) -> tuple[str, ...]:  # noqa: A002 - as above
+    """What was said of _SETTINGS, but means nothing to `format`, as sentences."""
     row = FORMATS[format]
+    known = {row.setting} | ({"compression", "tile"} if row.name == "TIFF" else set())
     return tuple(
         f"{row.name} has no {_SETTINGS[setting]}: --{setting} {value} changed nothing"
         for setting, value in said.items()
-        if value is not None and setting != row.setting
+        if value is not None and setting not in known
     )

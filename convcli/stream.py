@@ -1,0 +1,122 @@
+"""
+An image larger than memory, from file to file: band by band, by threads, in order.
+
+    survey   what must be known of the whole first: the ends of a stretch, hidden colours
+    bands    read, filter, finish, pack:  by any thread     |  write:  one after the other
+
+The chain of sources, the engines and the last step are those of an image in memory: bytes of
+samples never depend on the way.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convcli.io.flow import ordered
+from convcli.pixels import Clipped
+from convcli.record import record
+from convcli.source import Window, windows
+from convcli.tiles import finished, span, told_apart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO
+
+    from numpy.typing import NDArray
+
+    from convcli.io.pieces import Pieces
+    from convcli.plan import Plan
+    from convcli.source import Source
+    from convcli.treatment import Treatment
+
+    Tell = Callable[[float], None]
+
+
+@record
+class Survey:
+    """Least and greatest sample of an image, and whether any pixel is fully transparent."""
+
+    least: float
+    greatest: float
+    hidden: bool
+
+
+def survey(source: Source, plan: Plan) -> Survey:
+    """One pass over the samples of the input."""
+    return _joined(ordered(partial(_surveyed, source, plan.treatment), _input(source, plan), 1))
+
+
+def _input(source: Source, plan: Plan) -> Iterator[Window]:
+    rows = plan.bands.rows if plan.bands else source.shape[0]
+    return windows(source.shape, (rows, source.shape[1]))
+
+
+def _surveyed(source: Source, treatment: Treatment, window: Window) -> Survey:
+    block = source.read(window)
+    hidden = treatment.divides and not block[..., -1].all()
+    return Survey(float(block.min()), float(block.max()), bool(hidden))
+
+
+def _joined(parts: Iterator[Survey]) -> Survey:
+    whole = next(parts)
+    for part in parts:
+        least, greatest = min(whole.least, part.least), max(whole.greatest, part.greatest)
+        whole = Survey(least, greatest, whole.hidden or part.hidden)
+    return whole
+
+
+def stream(source: Source, plan: Plan, pieces: Pieces, file: BinaryIO, tell: Tell) -> Clipped:
+    """
+    Filter `source` into `file`; says what was cut. `tell` hears the share that is done, 0 to 1.
+
+    Errors leave the file unfinished: whoever opened it throws it away.
+    """
+    found = None
+    if plan.treatment.divides or plan.treatment.finish.needs_span:
+        found = survey(source, plan)
+    treatment = plan.treatment.knowing(hidden=found is not None and found.hidden)
+    chain = treatment.chain(source, plan.engines)
+    ends = (0.0, 0.0)
+    if found and treatment.finish.needs_span:
+        parts = windows(chain.shape, plan.tile)
+        spans = ordered(partial(span, chain, treatment.finish.levels), parts, plan.workers)
+        ends = told_apart(spans, max(found.greatest, -found.least), treatment)
+    clipped = Clipped(span=ends)
+    pieces.write(file, _packed(chain, treatment, plan, pieces, clipped, tell))
+    treatment.finish.check(clipped)
+    return clipped
+
+
+def _packed(  # noqa: PLR0913, PLR0917 - what a band is made of, and where it goes
+    chain: Source, treatment: Treatment, plan: Plan, pieces: Pieces, clipped: Clipped, tell: Tell
+) -> Iterator[Any]:
+    """The packed bands, in order."""
+    rows, columns, _ = chain.shape
+    high = plan.bands.rows if plan.bands else rows
+
+    def band(window: Window) -> tuple[Any, Clipped]:
+        samples, cut = _band(chain, treatment, plan, clipped.span, window)
+        return pieces.packed(samples), cut
+
+    for number, (packed, cut) in enumerate(
+        ordered(band, windows(chain.shape, (high, columns)), plan.workers), 1
+    ):
+        clipped.add(cut)
+        yield packed
+        tell(min(1.0, number * high / rows))
+
+
+def _band(
+    chain: Source, treatment: Treatment, plan: Plan, ends: tuple[float, float], window: Window
+) -> tuple[NDArray[Any], Clipped]:
+    """Finished samples of whole rows, tile by tile."""
+    size = (window.bottom - window.top, window.right - window.left, chain.shape[2])
+    out, clipped = np.empty(size, treatment.finish.scale.dtype), Clipped()
+    for tile in windows(size, plan.tile):
+        place = out[tile.top : tile.bottom, tile.left : tile.right]
+        where = Window(window.top + tile.top, window.top + tile.bottom, tile.left, tile.right)
+        clipped.add(finished(treatment, chain, where, ends, place))
+    return out, clipped
