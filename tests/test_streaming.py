@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import tifffile
 from io_pictures import exif, rgb_profile, samples, xmp
@@ -172,7 +173,9 @@ def test_the_files_are_the_same_to_the_byte(
     tmp_path: Path, tile: Any, compression: Any, dtype: str
 ) -> None:
     source = stored(tmp_path / "in.tif", samples("rgb", dtype, rows=141, columns=65))
-    same(source, ".tif", BOX, writing=Writing(tile=tile, compression=compression))
+    found = same(source, ".tif", BOX, writing=Writing(tile=tile, compression=compression))
+    process(str(source), str(tmp_path / "plain.npy"), make_job([BOX], Wishes()), LARGE, Writing())
+    assert (found == np.load(tmp_path / "plain.npy")).all()
     assert (tmp_path / "whole.tif").read_bytes() == (tmp_path / "bands.tif").read_bytes()
     with tifffile.TiffFile(tmp_path / "bands.tif") as file:
         page = file.pages.first
