@@ -59,6 +59,14 @@ def of_size(name: str, mark: bytes, fields: bytes) -> bytes:
     return bytes(payload)
 
 
+def painted(times: int) -> bytes:
+    """A progressive JPEG of 2000 x 2000 pixels whose last scan is repeated."""
+    stream = BytesIO()
+    PillowImage.new("RGB", (2000, 2000)).save(stream, "JPEG", progressive=True)
+    payload = stream.getvalue()
+    return payload[:-2] + payload[payload.rindex(b"\xff\xda") : -2] * times + payload[-2:]
+
+
 def chain(pages: int) -> bytes:
     """A TIFF whose last directory is followed by its first."""
     stream = BytesIO()
@@ -88,6 +96,8 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         "20000 x 20000 lies in 16 x 16",
     ),
     "jxl.tif": (lambda: tiff_around(b"\xff\x0a", 50002), "no TIFF of JPEG XL"),
+    "scans.jpg": (lambda: painted(10_000), "paints its picture 10,010 times over"),
+    "scans.tif": (lambda: tiff_around(painted(10_000), 7), "10,010 times over"),
     "canvas.webp": (lambda: WEBP, "is too large"),
     "deflate.tif": (lambda: tiff_around(zlib.compress(bytes(1 << 26), 9), 8), "can't be read"),
     "profile.png": (
@@ -139,6 +149,12 @@ def test_a_bomb_is_refused_in_words(name: str, tmp_path: Path) -> None:
 def test_what_costs_no_more_than_its_size_is_read(name: str, tmp_path: Path) -> None:
     assert limited(tmp_path, name, TAKEN[name]()) == (0, "")
     assert np.load(tmp_path / "out.npy").size in {1, 16}
+
+
+def test_a_picture_painted_ninety_times_is_read() -> None:
+    assert decode(painted(80), "x.jpg", max_pixels=None).samples.shape == (2000, 2000, 3)
+    with pytest.raises(InputError, match="101 times over"):
+        decode(painted(91), "x.jpg", max_pixels=None)
 
 
 @pytest.mark.parametrize("compression", ["jpeg", "png", "webp", "jpeg2000"])

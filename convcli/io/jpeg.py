@@ -30,6 +30,7 @@ _BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 _MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 _LAYOUTS: dict[int, Layout] = {1: "grey", 3: "rgb", 4: "rgb"}
 _CM_PER_INCH = 2.54
+_SCANS = 100  # encoders make about ten; each costs a pass over the picture, and 31 bytes at least
 
 
 @mutable
@@ -42,6 +43,7 @@ class Jpeg:
     precision: int = 0
     process: int = 0
     ended: bool = False
+    scans: int = 0
     frames: int = 1
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
@@ -57,12 +59,14 @@ class Jpeg:
 
 
 def read_segments(data: bytes, name: str) -> Jpeg:
-    """Frame header and metadata of a JPEG; InputError where there is no frame."""
+    """Frame header and metadata of a JPEG; InputError where there is no frame, or a scan bomb."""
     jpeg = Jpeg()
     for marker, contents in _walk(data):
         _file(jpeg, marker, contents)
     if not jpeg.process:
         raise damaged(name, "the JPEG holds no picture (no frame header)")
+    if jpeg.scans > _SCANS:
+        raise damaged(name, f"the JPEG paints its picture {jpeg.scans:,} times over")
     return jpeg
 
 
@@ -83,6 +87,8 @@ def _walk(data: bytes) -> Iterator[tuple[int, bytes]]:
 def _file(jpeg: Jpeg, marker: int, contents: bytes) -> None:
     if marker == EOI:
         jpeg.ended = True
+    elif marker == SOS:
+        jpeg.scans += 1
     elif marker in _FRAMES and not jpeg.process and len(contents) >= 6:  # noqa: PLR2004 - its fields
         fields = struct.unpack_from(">BHHB", contents)
         jpeg.precision, jpeg.height, jpeg.width, jpeg.components = fields
