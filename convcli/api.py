@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli.errors import InputError, KernelError, UsageError
+from convcli.frame import filtered
 from convcli.io.image import CHANNELS
 from convcli.job import Wishes, four_sides, make_job, pair
 from convcli.kernels.kernel import Bias, Kernel, Recipe
 from convcli.kernels.library import find, search_path
 from convcli.plan import AUTO, Limits, make_plan
-from convcli.run import filtered
 from convcli.spec import Padding, Pixels
 from convcli.treatment import Kind
 

@@ -23,11 +23,11 @@ import numpy as np
 
 from convcli import engines, io
 from convcli.errors import UsageError
+from convcli.frame import filtered
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
 from convcli.plan import AUTO, Limits, cores, make_plan
 from convcli.record import record
-from convcli.run import filtered
 from convcli.treatment import Kind
 
 if TYPE_CHECKING:

@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from convcli import io
-from convcli.errors import ConvError
-from convcli.io.flow import ordered
+from convcli.frame import Frame, about, framed, part_of, result_of, untold
 from convcli.large import Large, in_parts, pieces_for, pixel
 from convcli.pixels import Clipped, Target
 from convcli.plan import Limits, Plan, allowed, fits, proposed
-from convcli.policy import beyond
 from convcli.record import record
 from convcli.report import Clock, Item
-from convcli.source import Samples, windows
-from convcli.tiles import finished, span, told_apart
 from convcli.treatment import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable
 
     from convcli.io.tiff_window import TiffWindows
-    from convcli.source import Shape, Window
+    from convcli.source import Shape
     from convcli.spec import Job
-    from convcli.verify import Part as Checked
+    from convcli.verify import Part
 
 NUMBERS = ("NPY", "CSV")
 """Formats that hold plain numbers only."""
@@ -69,16 +61,7 @@ class Writing:
     verify: bool = False
     seed: int | None = None
     frames: Frames | None = None
-    tell: Callable[[float], None] = lambda _: None
-
-
-@record
-class _Frame:
-    """What became of one picture of several."""
-
-    clipped: Clipped
-    verified: dict[str, Any]
-    notes: tuple[str, ...]
+    tell: Callable[[float], None] = untold
 
 
 @record
@@ -115,24 +98,14 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
         part = _part(plan, (header.height, header.width, header.channels), writing, name)
     with clock.phase("decode"):
         image = io.decode(data, name, max_pixels=limits.max_pixels)
-    with clock.phase("filter"), _about(name):
-        samples, clipped = filtered(image.samples, plan, writing.tell)
-    with clock.phase("verify"), _about(name):
-        verified = _verified(part, image.samples, plan, samples, clipped)
-    result = _result(image, samples, plan)
+    result, frame = framed(image, plan, part, name, clock, tell=writing.tell)
     with clock.phase("encode"):
         payload = _encoded(result, form, writing, allowed(limits), _called(name))
     with clock.phase("write"):
         io.write_bytes(target, payload, overwrite=writing.overwrite)
-    notes = (
-        *image.notes,
-        *plan.treatment.notes,
-        *_beyond(image.samples, plan),
-        *result.notes,
-        *_lost(result, form, writing),
-    )
-    item = _done(_item(source, target, job, plan, header), clipped, clock)
-    return replace(item, bytes_out=len(payload), notes=notes, **verified)
+    item = _done(_item(source, target, job, plan, header), frame.clipped, clock)
+    notes = (*frame.notes, *_lost(result, form, writing))
+    return replace(item, bytes_out=len(payload), notes=notes, **frame.verified)
 
 
 def _done(item: Item, clipped: Clipped, clock: Clock) -> Item:
@@ -166,15 +139,16 @@ def _film(opened: _Opened, job: Job, limits: Limits, writing: Writing, clock: Cl
         film = io.fitted(film, opened.form, opened.name, told=writing.frames is not None)
         plans = _plans(film, opened, job, limits)
         reel, shots = io.reel(opened.form, film), film.shots(0)
-    frames: list[_Frame] = []
+    frames: list[Frame] = []
     for header in film.headers:
         with clock.phase("decode"):
             shot = next(shots)
-        result, frame = _frame(shot.image, plans[header], opened, writing, clock)
+        part = _part(plans[header], shot.image.samples.shape, writing, opened.name)
+        result, frame = framed(shot.image, plans[header], part, opened.name, clock)
         with clock.phase("encode"):
             payload = _encoded(result, opened.form, writing, allowed(limits), _called(opened.name))
             reel.add(payload, shot.seconds)
-        frames.append(frame)
+        frames.append(replace(frame, notes=(*frame.notes, *io.losses(result, opened.form))))
     with clock.phase("encode"):
         payload = reel.close()
     with clock.phase("write"):
@@ -207,27 +181,7 @@ def _plans(film: io.Film, opened: _Opened, job: Job, limits: Limits) -> dict[io.
     return plans
 
 
-def _frame(
-    image: io.Image, plan: Plan, opened: _Opened, writing: Writing, clock: Clock
-) -> tuple[io.Image, _Frame]:
-    """One picture of several, filtered."""
-    part = _part(plan, image.samples.shape, writing, opened.name)
-    with clock.phase("filter"), _about(opened.name):
-        samples, clipped = filtered(image.samples, plan)
-    with clock.phase("verify"), _about(opened.name):
-        verified = _verified(part, image.samples, plan, samples, clipped)
-    result = _result(image, samples, plan)
-    notes = (
-        *image.notes,
-        *plan.treatment.notes,
-        *_beyond(image.samples, plan),
-        *result.notes,
-        *io.losses(result, opened.form),
-    )
-    return result, _Frame(clipped, verified, notes)
-
-
-def _together(frames: list[_Frame]) -> tuple[Clipped, dict[str, Any]]:
+def _together(frames: list[Frame]) -> tuple[Clipped, dict[str, Any]]:
     """What was cut of all samples of all frames; of windows that were verified the worst."""
     cut = Clipped()
     for frame in frames:
@@ -262,15 +216,15 @@ def _streamed(source: str, target: str, job: Job, limits: Limits, writing: Writi
         if plan.bands is None:
             return None
         with clock.phase("read"):
-            about = windowed.prepare(plan.bands.cache, max_pixels=limits.max_pixels)
-        result = _result(about, pixel(plan), plan)
+            first = windowed.prepare(plan.bands.cache, max_pixels=limits.max_pixels)
+        result = result_of(first, pixel(plan), plan)
         pieces = pieces_for(result, form, plan, large.packing)
         opened = io.replacing(target, overwrite=writing.overwrite)
-        with clock.phase("filter"), _about(source), opened as file:
+        with clock.phase("filter"), about(source), opened as file:
             clipped = stream(windowed, plan, pieces, file, writing.tell)
             size = file.seek(0, os.SEEK_END)
         item = _done(_item(source, target, job, plan, windowed.header), clipped, clock)
-        notes = (*about.notes, *plan.notes, *result.notes, *_lost(result, form, writing))
+        notes = (*first.notes, *plan.notes, *result.notes, *_lost(result, form, writing))
         return replace(item, bytes_out=size, notes=notes)
 
 
@@ -301,47 +255,8 @@ def plan_file(source: str, target: str, job: Job, limits: Limits) -> tuple[io.He
     return header, _plan(job, header, form, limits, name)
 
 
-@contextmanager
-def _about(name: str) -> Iterator[None]:
-    """Errors of a deeper module that never heard of a file get its name put before them."""
-    try:
-        yield
-    except ConvError as error:
-        if name not in error.message:
-            raise type(error)(f"{name}: {error.message}", error.hint) from error
-        raise
-
-
-def _part(plan: Plan, shape: Shape, writing: Writing, name: str) -> Checked | None:
-    """The window that is computed once more, if that is wanted; `shape` of the input."""
-    if not writing.verify:
-        return None
-    from convcli.verify import part
-
-    with _about(name):
-        return part(plan.treatment, shape, writing.seed)
-
-
-def _verified(
-    part: Checked | None,
-    array: NDArray[Any],
-    plan: Plan,
-    samples: NDArray[Any],
-    clipped: Clipped,
-) -> dict[str, Any]:
-    """What the report says of that window. ResultError if it is wrong."""
-    if part is None:
-        return {}
-    from convcli.verify import Result, compare
-
-    result = Result(array, plan.treatment.over(array), clipped.span, samples)
-    rows, columns = part.size
-    return {
-        "largest_difference": compare(part, result),
-        "verified": rows * columns,
-        "verified_window": f"{part.window.top},{part.window.left},{rows},{columns}",
-        "verify_seed": part.seed,
-    }
+def _part(plan: Plan, shape: Shape, writing: Writing, name: str) -> Part | None:
+    return part_of(plan, shape, name, verify=writing.verify, seed=writing.seed)
 
 
 def _called(name: str) -> str:
@@ -362,7 +277,7 @@ def _plan(  # noqa: PLR0913, PLR0917 - all that decides
     same = header.layout == "numbers" and header.format == form
     target: Target = "numbers" if form in NUMBERS or same else "picture"
     shape = (header.height, header.width, header.channels)
-    with _about(name):
+    with about(name):
         plan = proposed(job, kind, shape, target, limits)
         if not fits(plan, limits):
             plan = in_parts(plan, header, form, limits, large)
@@ -370,50 +285,6 @@ def _plan(  # noqa: PLR0913, PLR0917 - all that decides
     blank = np.broadcast_to(np.zeros((), plan.treatment.finish.scale.dtype), plan.shape)
     io.check_fit(io.Image(blank, plan.treatment.layout), form, name=_called(name))
     return plan
-
-
-def filtered(
-    array: NDArray[Any], plan: Plan, tell: Callable[[float], None] = lambda _: None
-) -> tuple[NDArray[Any], Clipped]:
-    """
-    The whole job over samples (row, column, channel): finished samples, and what was cut.
-
-    Tiles are filtered by `plan.workers` threads; neither tiles nor threads change a byte.
-    """
-    treatment = plan.treatment.over(array)
-    chain = treatment.chain(Samples(array), plan.engines)
-    tiles = list(windows(chain.shape, plan.tile))
-    ends = (0.0, 0.0)
-    if treatment.finish.needs_span:
-        spans = ordered(partial(span, chain, treatment.finish.levels), tiles, plan.workers)
-        ends = told_apart(spans, max(float(array.max()), -float(array.min())), treatment)
-    out = np.empty(chain.shape, treatment.finish.scale.dtype)
-
-    def finish(tile: Window) -> Clipped:
-        place = out[tile.top : tile.bottom, tile.left : tile.right]
-        return finished(treatment, chain, tile, ends, place)
-
-    clipped = Clipped(span=ends)
-    for number, cut in enumerate(ordered(finish, tiles, plan.workers), 1):
-        clipped.add(cut)
-        tell(number / len(tiles))
-    treatment.finish.check(clipped)
-    return out, clipped
-
-
-def _beyond(samples: NDArray[Any], plan: Plan) -> tuple[str, ...]:
-    """The law's note, from the samples themselves where their type alone allows too much."""
-    scale = plan.treatment.scale
-    if not beyond(plan.treatment, max(abs(scale.low), scale.high)):
-        return ()
-    return beyond(plan.treatment, max(abs(float(samples.min())), abs(float(samples.max()))))
-
-
-def _result(image: io.Image, samples: NDArray[Any], plan: Plan) -> io.Image:
-    """The output image: layout of the treatment, and the input's metadata as far as it fits."""
-    layout = plan.treatment.layout
-    result = io.settle(samples, layout, image.metadata, orientation=1)
-    return replace(result, ndim=image.ndim) if image.layout == "numbers" == layout else result
 
 
 def _item(source: str, target: str, job: Job, plan: Plan, header: io.Header) -> Item:

@@ -12,10 +12,11 @@ from PIL import Image as Pillow
 import convcli
 from convcli import io
 from convcli.errors import ConvError, InputError, KernelError, OutputError
+from convcli.frame import filtered
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
 from convcli.plan import Limits, make_plan
-from convcli.run import Writing, filtered, plan_file, process
+from convcli.run import Writing, plan_file, process
 from convcli.spec import Padding, Pixels
 from convcli.treatment import Kind
 

@@ -11,11 +11,11 @@ import pytest
 import convcli
 from convcli import light
 from convcli.errors import KernelError, UsageError
+from convcli.frame import filtered
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Bias, Kernel, Recipe
 from convcli.plan import Limits, make_plan
 from convcli.policy import beyond, settle
-from convcli.run import filtered
 from convcli.spec import Job, Pixels
 from convcli.treatment import Kind
 

@@ -27,7 +27,7 @@ from hypothesis import given
 from reference import reference
 from test_engines import KINDS, bank_of, stages
 
-from convcli import run, verify
+from convcli import frame, verify
 from convcli.cli.main import run as command
 from convcli.engines.direct import direct
 from convcli.errors import ResultError, UsageError
@@ -135,7 +135,7 @@ def planned(
 
 
 def result(plan: Plan, array: NDArray[Any]) -> verify.Result:
-    samples, clipped = run.filtered(array, plan)
+    samples, clipped = frame.filtered(array, plan)
     return verify.Result(array, plan.treatment.over(array), clipped.span, samples)
 
 
@@ -298,8 +298,8 @@ def test_beyond_the_law_of_rounding_the_last_digits_may_differ() -> None:
 
 
 def off(error: float) -> Any:
-    """`run.filtered`, with the first tap of the first stage off by that much."""
-    right = run.filtered
+    """`frame.filtered`, with the first tap of the first stage off by that much."""
+    right = frame.filtered
 
     def filtered(array: NDArray[Any], plan: Plan, *told: Any) -> Any:
         stage = plan.treatment.stages[0]
@@ -332,7 +332,7 @@ def test_a_wrong_tap_is_found_and_nothing_is_written(  # noqa: PLR0917 - fixture
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     target = tmp_path / f"out{Path(source).suffix}"
-    monkeypatch.setattr(run, "filtered", off(error))
+    monkeypatch.setattr(frame, "filtered", off(error))
     args = ["apply", str(SAMPLES / source), "-o", str(target), *options, "--verify-seed", "5"]
     assert command(args) == 1
     told = capsys.readouterr().err
@@ -347,7 +347,7 @@ def test_a_wrong_tap_is_found_and_nothing_is_written(  # noqa: PLR0917 - fixture
 def test_without_being_asked_nobody_verifies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(run, "filtered", off(1e-3))
+    monkeypatch.setattr(frame, "filtered", off(1e-3))
     args = ["apply", str(SAMPLES / "charts/star.png"), "-o", str(tmp_path / "o.png"), "-k", "box5"]
     assert command([*args, "--report", str(tmp_path / "run.json")]) == 0
     told = capsys.readouterr().err
@@ -422,7 +422,7 @@ def test_a_batch_says_which_images_were_verified(
     args = ["apply", *inputs, "-o", f"{tmp_path}/", "-k", "box5", "--verify"]
     assert command(args) == 0
     assert capsys.readouterr().err.count(", verified") == 2
-    monkeypatch.setattr(run, "filtered", off(1e-2))
+    monkeypatch.setattr(frame, "filtered", off(1e-2))
     assert command([*args, "--overwrite"]) == 8
 
 
