@@ -57,9 +57,13 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
+# A shell that starts something in the background lets it ignore Ctrl-C.
+LISTENING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
+
 def started(text: str, place: Path, *args: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", text, "apply", *args, "-q", "-k", "box"],
+        [sys.executable, "-c", LISTENING + text, "apply", *args, "-q", "-k", "box"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=place,
