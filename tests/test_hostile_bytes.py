@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FILES = dict(files())
-CASES = None if os.environ.get("CONVCLI_EVERY_BYTE") else 40
+CASES = None if os.environ.get("CONVCLI_EVERY_BYTE") else 16
 JOB = make_job([find("box", search_path([]))], Wishes())
 LIMITS = Limits("auto", 1, None, 10**6)
 UNSEEN = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)

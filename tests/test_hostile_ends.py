@@ -159,9 +159,9 @@ def test_at_any_moment_the_target_is_old_or_whole(place: Path, number: int) -> N
         time.sleep(pause.uniform(0.05, 0.5))
         process.send_signal(number)
         code, told = ended(process)
-        # Before Python has set its handlers up, and after it has taken them down, it is killed.
+        # Before our handlers are set up, and after they are taken down, Python ends as it likes.
         assert code in {0, 128 + number, -number}
-        assert len(told) <= 1
+        assert len(told) <= 1 or code == -number
         if target.read_bytes() != OLD:
             with Image.open(target) as image:
                 assert image.size == (64, 64)
