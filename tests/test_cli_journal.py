@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from convcli import batch, io
+from convcli import io
+from convcli.batch import running
 from convcli.cli.main import run
 from convcli.errors import OutputError
 from convcli.run import process as genuine
@@ -105,7 +106,7 @@ def test_a_report_is_begun_before_the_first_image_and_kept_when_stopped(
             raise KeyboardInterrupt
         return genuine(source, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(batch, "process", process)
+    monkeypatch.setattr(running, "process", process)
     args = ["apply", "a.png", "b.png", "-o", "out", *BOX, "--report", "run.json"]
     assert run(args) == 130
     assert [item["input"] for item in items()] == ["a.png"]
@@ -123,7 +124,7 @@ def test_a_report_grows_while_a_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> 
         seen.append(len(items()))
         return genuine(source, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(batch, "process", process)
+    monkeypatch.setattr(running, "process", process)
     assert run(["apply", "a.png", "b.png", "-o", "out", *BOX, "--report", "run.json"]) == 0
     assert seen == [0, 1]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from convcli import batch
+from convcli.batch import running
 from convcli.cli.main import run
 from convcli.errors import CLOSED_PIPE
 
@@ -207,7 +207,7 @@ def raising(error: BaseException) -> Callable[..., None]:
 def test_ctrl_c_ends_with_130(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(batch, "process", raising(KeyboardInterrupt()))
+    monkeypatch.setattr(running, "process", raising(KeyboardInterrupt()))
     before = snapshot(place)
     assert run(["apply", "good.png", "-o", "out.png", *BLUR]) == 130
     assert capsys.readouterr().err.strip() == "Interrupted: nothing half-written was left."
@@ -222,7 +222,7 @@ def test_a_bug_is_one_message_and_a_file(
 ) -> None:
     folder = tmp_path_factory.mktemp("crash")
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    monkeypatch.setattr(batch, "process", raising(RuntimeError("impossible")))
+    monkeypatch.setattr(running, "process", raising(RuntimeError("impossible")))
     assert run(["apply", "good.png", "-o", "out.png", *BLUR]) == 1
     told = capsys.readouterr().err
     [file] = folder.iterdir()

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from convcli.batch import exit_code, pairs, run_all
+from convcli.batch.running import exit_code, run_all
+from convcli.batch.targets import tasks
+from convcli.batch.task import Input, Orders, Task
 from convcli.errors import ConvError, KernelError, OutputError, UsageError
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
@@ -90,7 +92,7 @@ def test_a_failed_image_is_an_item_and_the_others_go_on(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("1 x\n")
     (tmp_path / "c.csv").write_text("3 4\n")
     (tmp_path / "out").mkdir()
-    inputs = [str(tmp_path / name) for name in ("a.csv", "b.csv", "c.csv")]
+    inputs = [tmp_path / name for name in ("a.csv", "b.csv", "c.csv")]
     seen: list[Item] = []
     errors: list[ConvError | None] = []
 
@@ -98,19 +100,22 @@ def test_a_failed_image_is_an_item_and_the_others_go_on(tmp_path: Path) -> None:
         seen.append(item)
         errors.append(error)
 
-    items = run_all(pairs(inputs, str(tmp_path / "out")), JOB, Limits(), Writing(), done)
+    run_all(found(inputs, str(tmp_path / "out")), Orders((JOB,), Limits(), Writing()), done)
     assert [str(error) if error else "" for error in errors][::2] == ["", ""]
     assert isinstance(errors[1], ConvError)
-    assert items == seen
-    assert [item.status for item in items] == ["ok", "failed", "ok"]
-    assert items[1].code == 4
-    assert "b.csv" in items[1].error
+    assert [item.status for item in seen] == ["ok", "failed", "ok"]
+    assert seen[1].code == 4
+    assert "b.csv" in seen[1].error
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.csv", "c.csv"]
+
+
+def found(inputs: list[Path], out: str) -> list[Task]:
+    return tasks([Input(str(path)) for path in inputs], out)
 
 
 def refused(error: type[ConvError], inputs: list[Path], out: str) -> str:
     with pytest.raises(error) as caught:
-        pairs([str(path) for path in inputs], out)
+        found(inputs, out)
     return str(caught.value)
 
 
@@ -128,7 +133,7 @@ def test_targets_are_settled_before_any_work(tmp_path: Path) -> None:
     assert "not a folder" in refused(OutputError, [one, two], str(tmp_path / "missing"))
     assert "input itself" in refused(OutputError, [one], str(one))
     assert "input itself" in refused(OutputError, [one], str(tmp_path / "x"))
-    assert pairs([str(one)], out) == [(str(one), f"{out}/1.csv")]
+    assert found([one], out) == [Task(1, Input(str(one)), f"{out}/1.csv")]
 
 
 def test_errors_keep_their_hint_across_processes() -> None:

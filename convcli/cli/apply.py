@@ -32,7 +32,8 @@ from convcli.report import FORMS, Report
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from convcli.batch import Done
+    from convcli.batch.running import Done
+    from convcli.batch.task import Task
     from convcli.cli.journal import Journal
     from convcli.errors import ConvError
     from convcli.report import Item
@@ -141,27 +142,29 @@ def command(ctx: click.Context, images: tuple[str, ...], out: str, **said: Unpac
     unless asked. Existing files are not replaced. What was done, and how long it took, is said on
     standard error.
     """
-    from convcli import batch
+    from convcli.batch import running, targets
+    from convcli.batch.task import Input, Orders
     from convcli.cli.journal import Journal
     from convcli.job import make_job
 
     over, session = said["overwrite"], ctx.ensure_object(Session)
     chosen = recipes(said["filters"], said["kernels"])
     wanted, allowed = make_job(chosen, wishes(said)), limits(said)
-    found = batch.pairs(images, out, overwrite=over)
+    found = targets.tasks([Input(image) for image in images], out, overwrite=over)
     target, form = _report_target(said["report"], found, overwrite=over)
-    batch.check_spared(kernel_files(said["filters"], chosen), [target, *(to for _, to in found)])
+    kept = kernel_files(said["filters"], chosen)
+    targets.check_spared(kept, [target, *(task.target for task in found)])
     speak = _voice(many=len(found) > 1, quiet=said["quiet"])
     record = Report(("convcli", *session.args), __version__)
     with (
         Journal(record, target, form, overwrite=over) as book,
         Bar(None if said["quiet"] else sys.stderr) as tell,
     ):
-        how = replace(writing(said), tell=tell)
-        batch.run_all(found, wanted, allowed, how, _noted(book, speak, debug=session.debug))
+        orders = Orders((wanted,), allowed, replace(writing(said), tell=tell))
+        running.run_all(found, orders, _noted(book, speak, debug=session.debug))
         if len(found) > 1 and not said["quiet"]:
             render.closing(record, sys.stderr)
-    return batch.exit_code(record.items)
+    return running.exit_code(record.items)
 
 
 def _noted(book: Journal, speak: Callable[[Item], None], *, debug: bool) -> Done:
@@ -193,13 +196,13 @@ def _voice(*, many: bool, quiet: bool) -> Callable[[Item], None]:
 
 
 def _report_target(
-    report: str | None, found: Sequence[tuple[str, str]], *, overwrite: bool
+    report: str | None, found: Sequence[Task], *, overwrite: bool
 ) -> tuple[str, str]:
     """Where the report goes, and its form; refused, if need be, before any work."""
     if report is None:
         return "", ""
-    taken = {os.path.realpath(name) for pair in found for name in pair}
-    if os.path.realpath(report) in taken and (report != STANDARD or found[0][1] == STANDARD):
+    taken = {os.path.realpath(name) for task in found for name in (task.source.path, task.target)}
+    if os.path.realpath(report) in taken and (report != STANDARD or found[0].target == STANDARD):
         raise UsageError(
             f"--report {report}: an image is there.", "Name another file: --report run.json"
         )

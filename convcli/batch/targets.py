@@ -13,39 +13,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convcli import io
-from convcli.errors import ALL_FAILED, SOME_FAILED, ConvError, InputError, OutputError, UsageError
-from convcli.report import Item
-from convcli.run import Writing, process
+from convcli.batch.task import STANDARD, Input, Task
+from convcli.errors import ConvError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from convcli.plan import Limits
-    from convcli.spec import Job
-
-    Done = Callable[[Item, ConvError | None], None]
-
-STANDARD = "-"
+    from collections.abc import Iterable, Sequence
 
 Pair = tuple[str, str]
 
 
-def pairs(inputs: Sequence[str], out: str, *, overwrite: bool = False) -> list[Pair]:
+def tasks(inputs: Sequence[Input], out: str, *, overwrite: bool = False) -> list[Task]:
     """
-    (source, target) for every input, in order.
+    A task for every input, in order.
 
     Raises OutputError for a target that may not be written, or that two inputs share; UsageError
     for several inputs into one file, and for standard input into a folder.
     """
+    names = [source.path for source in inputs]
     folder = out != STANDARD and (out.endswith(("/", os.sep)) or os.path.isdir(out))  # noqa: PTH112 - of any length
     if len(inputs) > 1 and not folder:
-        raise _not_a_folder(inputs, out)
-    found = [(source, _inside(out, source) if folder else out) for source in inputs]
+        raise _not_a_folder(names, out)
+    found = [(name, _inside(out, name) if folder else out) for name in names]
     _check_shared(found)
     for source, target in found:
         _check_same(source, target)
         io.check_target(target, overwrite=overwrite)
-    return found
+    numbered = enumerate(zip(inputs, found, strict=True), start=1)
+    return [Task(n, source, to, overwrite=overwrite) for n, (source, (_, to)) in numbered]
 
 
 def _not_a_folder(inputs: Sequence[str], out: str) -> ConvError:
@@ -109,52 +103,3 @@ def _identity(name: str) -> tuple[int, int] | str:
     except OSError:
         return os.path.realpath(name)
     return status.st_dev, status.st_ino
-
-
-def run_all(
-    found: Sequence[Pair], job: Job, limits: Limits, writing: Writing, done: Done
-) -> list[Item]:
-    """
-    Every image in order; one that fails becomes an item with its error, and the rest go on.
-
-    `done` hears of each item, and of the exception of one that failed.
-    """
-    items = []
-    for source, target in found:
-        item, error = _attempt(source, target, job, limits, writing)
-        done(item, error)
-        items.append(item)
-    return items
-
-
-def _attempt(
-    source: str, target: str, job: Job, limits: Limits, writing: Writing
-) -> tuple[Item, ConvError | None]:
-    try:
-        return process(source, target, job, limits, writing), None
-    except ConvError as error:
-        return _failed(source, job, error), error
-    except MemoryError:
-        short = InputError(f"{source}: the memory does not suffice.", "Use fewer --jobs.")
-        return _failed(source, job, short), short
-
-
-def _failed(source: str, job: Job, error: ConvError) -> Item:
-    return Item(
-        input=source,
-        kernel="+".join(stage.name for stage in job.stages),
-        status="failed",
-        error=error.message,
-        hint=error.hint,
-        code=error.exit_code,
-    )
-
-
-def exit_code(items: Sequence[Item]) -> int:
-    """0; the failure's own code for a single image; 7 for some failed, 8 for all."""
-    failed = [item for item in items if item.status != "ok"]
-    if len(items) == 1:
-        return items[0].code
-    if not failed:
-        return 0
-    return ALL_FAILED if len(failed) == len(items) else SOME_FAILED

@@ -1,0 +1,62 @@
+"""Tasks -> items, one after the other; a task that fails never stops the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from convcli.errors import ALL_FAILED, SOME_FAILED, ConvError, InputError
+from convcli.report import Item
+from convcli.run import process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from convcli.batch.task import Orders, Task
+    from convcli.spec import Job
+
+    Done = Callable[[Item, ConvError | None], None]
+
+
+def run_all(tasks: Iterable[Task], orders: Orders, done: Done) -> None:
+    """
+    Every task in order; one that fails becomes an item with its error, and the rest go on.
+
+    `done` hears of each item, and of the exception of one that failed.
+    """
+    for task in tasks:
+        done(*attempt(task, orders))
+
+
+def attempt(task: Task, orders: Orders) -> tuple[Item, ConvError | None]:
+    """What became of one task; no ConvError leaves it."""
+    job, source = orders.jobs[task.job], task.source.path
+    writing = replace(orders.writing, overwrite=task.overwrite)
+    try:
+        return process(source, task.target, job, orders.limits, writing), None
+    except ConvError as error:
+        return _failed(source, job, error), error
+    except MemoryError:
+        short = InputError(f"{source}: the memory does not suffice.", "Use fewer --jobs.")
+        return _failed(source, job, short), short
+
+
+def _failed(source: str, job: Job, error: ConvError) -> Item:
+    return Item(
+        input=source,
+        kernel="+".join(stage.name for stage in job.stages),
+        status="failed",
+        error=error.message,
+        hint=error.hint,
+        code=error.exit_code,
+    )
+
+
+def exit_code(items: Sequence[Item]) -> int:
+    """0; the failure's own code for a single image; 7 for some failed, 8 for all."""
+    failed = [item for item in items if item.status != "ok"]
+    if len(items) == 1:
+        return items[0].code
+    if not failed:
+        return 0
+    return ALL_FAILED if len(failed) == len(items) else SOME_FAILED
