@@ -26,6 +26,7 @@ from convcli.io.limits import damaged
 from convcli.io.reading import one_voice
 from convcli.io.settle import native, settle
 from convcli.io.tiff_directory import check_directory
+from convcli.io.tiff_meaning import CMYK, fitting, interpreted
 from convcli.io.tiff_metadata import read_metadata
 from convcli.io.tiff_segments import check_segments
 
@@ -105,7 +106,7 @@ class TiffWindows:
             with mmap(self._file.fileno(), 0, access=ACCESS_READ) as whole:  # a page or two of it
                 check_directory(whole, self._page, self.name)
                 check_segments(whole, self._page, self.name)
-            metadata = tiff.fitting(self._page, read_metadata(self._page, self._file))
+            metadata = fitting(self._page, read_metadata(self._page, self._file))
             pixel = np.zeros((1, 1, self._page.samplesperpixel), self._dtype)
             meant = self._meant(pixel, notes)
         return settle(meant, self.header.layout, metadata, tuple(notes), orientation=1)
@@ -134,10 +135,8 @@ class TiffWindows:
         return np.dtype(self._page.dtype).newbyteorder("=")
 
     def _meant(self, stored: Samples, notes: list[str]) -> Samples:
-        icc = self._page.tags.valueof(34675) if self._page.photometric == tiff.CMYK else None
-        return tiff.interpreted(
-            stored, self._page, self.header.layout, self.header.dtype, icc, notes
-        )
+        icc = self._page.tags.valueof(34675) if self._page.photometric == CMYK else None
+        return interpreted(stored, self._page, self.header.layout, self.header.dtype, icc, notes)
 
     # --- samples stored as they are ---------------------------------------------------------------
 
