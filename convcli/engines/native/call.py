@@ -159,7 +159,7 @@ def _numbers(
     name: str,
     in_single: bool,  # noqa: FBT001 - a key of the cache
 ) -> tuple[tuple[int, ...], Values]:
-    """The words and numbers of the core, in the order of `module.c`, but for those of a window."""
+    """The words and numbers of the core, in the order of `given.h`, but for those of a window."""
     found = None
     if ending is not None and in_single and name != "fft":
         found = single(stage, ending, factors(stage) if name == "separable" else None)

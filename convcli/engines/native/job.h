@@ -1,5 +1,5 @@
 /*
- * What one call is to do, as Python said it and `module.c` checked it.
+ * What one call is to do, as Python said it and `given.h` checked it.
  *
  * Arrays are (row, column, channel), banks (filter, plane, row, column) in the order of correlation.
  * A plane is what a tap reads from: all channels of the image at once if each is filtered alone
