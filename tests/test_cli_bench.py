@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli import bench, engines, plan, render
+from convcli import bench, charts, engines, plan, terminal
 from convcli.bench import Cell, Effort, Row
 from convcli.cli.bench import SIZES, as_data, verdict
 from convcli.cli.main import run
@@ -216,17 +216,17 @@ def test_marks_and_what_they_mean() -> None:
     )
     shown = [Row("dense", 31, "fft", cells)]
     stream = io.StringIO()
-    render.bench_table("dense", "words", shown, stream)
+    charts.bench_table("dense", "words", shown, stream)
     [_, title, head, line] = stream.getvalue().splitlines()
     assert (title, head.split()) == ("dense: words", ["size", *NAMES, "X"])
     assert line.split() == ["31x31", "~12,340", "12.3*", "0.050"]
-    render.bench_notes(shown, ["OpenCV"], "The end.", stream)
+    charts.bench_notes(shown, ["OpenCV"], "The end.", stream)
     told = stream.getvalue()
     assert "~ is estimated" in told
     assert "Medians of 3 runs, of fewer (at least 1) where one takes long." in told
     assert "OpenCV is not installed" in told
-    render.bench_notes(shown[:0], [], "The end.", stream)
-    render.bench_notes(rows("dense", (3, 1, 1, 1)), [], "The end.", stream)
+    charts.bench_notes(shown[:0], [], "The end.", stream)
+    charts.bench_notes(rows("dense", (3, 1, 1, 1)), [], "The end.", stream)
     assert stream.getvalue().endswith("\n* is what auto chooses\nMedians of 1 run.\nThe end.\n")
     assert told.endswith("The end.\n")
 
@@ -235,11 +235,11 @@ def test_a_terminal_gets_a_table_and_hears_how_far_it_is(monkeypatch: pytest.Mon
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     stream = Terminal()
-    render.bench_table("dense", "words", rows("dense", (3, 0.1, None, 0.2)), stream)
+    charts.bench_table("dense", "words", rows("dense", (3, 0.1, None, 0.2)), stream)
     assert "\x1b[1m" in stream.getvalue()
     assert "100*" in stream.getvalue()
     far = Terminal()
-    with suppress(KeyboardInterrupt), render.progress(far) as tell:
+    with suppress(KeyboardInterrupt), terminal.progress(far) as tell:
         tell("1 of 2")
         raise KeyboardInterrupt
     assert far.getvalue() == "\r\x1b[K1 of 2\r\x1b[K"

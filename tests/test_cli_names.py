@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from convcli import render
+from convcli import render, terminal
 from convcli.cli.main import run
 from convcli.report import Item, Report
 
@@ -90,7 +90,7 @@ def test_the_table_of_a_terminal_has_no_raw_name() -> None:
 
 def test_a_message_keeps_its_lines() -> None:
     stream = StringIO()
-    render.failure("one\n  two\x1b[2J", "three\u202e", stream)
+    terminal.failure("one\n  two\x1b[2J", "three\u202e", stream)
     assert stream.getvalue() == "one\n  two\\x1b[2J\nthree\\u202e\n"
 
 

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from convcli import render
+from convcli import render, terminal
 from convcli.report import Item
 
 
@@ -72,11 +72,11 @@ def test_what_was_cut_and_how_to_see_it() -> None:
     ("octets", "words"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (5 * 10**12, "5000.0 GB")]
 )
 def test_sizes(octets: int, words: str) -> None:
-    assert render.size(octets) == words
+    assert terminal.size(octets) == words
 
 
 @pytest.mark.parametrize(
     ("part", "words"), [(1.0, "100 %"), (0.384, "38 %"), (0.0123, "1.2 %"), (0.0005, "0.05 %")]
 )
 def test_shares(part: float, words: str) -> None:
-    assert render.share(part) == words
+    assert terminal.share(part) == words

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from convcli import __version__, render
+from convcli import __version__, render, terminal
 from convcli.cli.bar import Bar
 from convcli.cli.choices import Command, Word, WordOr, explained
 from convcli.cli.options import Session, common, filtering, image_files, limiting, option
@@ -186,7 +186,7 @@ def _voice(*, many: bool, quiet: bool) -> Callable[[Item], None]:
 
     def speak(item: Item) -> None:
         if item.status != "ok" and not many:
-            render.failure(item.error, item.hint, sys.stderr)
+            terminal.failure(item.error, item.hint, sys.stderr)
         elif many and not (quiet and item.status == "ok"):
             render.item_line(item, sys.stderr)
         elif not quiet:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self, TextIO
 
-from convcli.render import draws
+from convcli.terminal import draws
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli import __version__, engines, render
+from convcli import __version__, charts, engines, terminal
 from convcli.cli.choices import Command
 from convcli.cli.options import common, option
 from convcli.errors import UsageError
@@ -91,10 +91,10 @@ def command(
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     missing = [name for name in bench.LIBRARIES if peers and name not in libraries]
-    render.bench_head(image or "made up", samples, sys.stdout)
+    charts.bench_head(image or "made up", samples, sys.stdout)
     for kernel, about in bench.KERNELS.items():
-        render.bench_table(kernel, about, rows, sys.stdout)
-    render.bench_notes(rows, missing, verdict(rows), sys.stdout)
+        charts.bench_table(kernel, about, rows, sys.stdout)
+    charts.bench_notes(rows, missing, verdict(rows), sys.stdout)
 
 
 def _measured(samples: Block, sides: Sequence[int], libraries: Sequence[str]) -> list[Row]:
@@ -103,7 +103,7 @@ def _measured(samples: Block, sides: Sequence[int], libraries: Sequence[str]) ->
 
     rows: list[Row] = []
     total = len(sides) * len(bench.KERNELS)
-    with render.progress(sys.stderr) as tell:
+    with terminal.progress(sys.stderr) as tell:
         tell(f"0 of {total} kernels measured")
         for row in bench.measure(samples, sides, libraries):
             rows.append(row)

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from convcli import __version__, engines, io, render
+from convcli import __version__, engines, io, terminal
 from convcli.cli.choices import Command
 from convcli.cli.options import common
 from convcli.errors import UsageError
@@ -47,7 +47,7 @@ def command(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
-    for line in render.pairs({name: _words(value) for name, value in facts.items()}):
+    for line in terminal.pairs({name: _words(value) for name, value in facts.items()}):
         click.echo(line)
 
 

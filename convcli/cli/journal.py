@@ -18,7 +18,7 @@ import click
 from convcli import io
 from convcli.cli.streams import recognised
 from convcli.errors import OutputError
-from convcli.render import count
+from convcli.terminal import count
 
 if TYPE_CHECKING:
     from types import TracebackType

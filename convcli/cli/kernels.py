@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convcli import render
+from convcli import terminal
 from convcli.cli.choices import Command, KernelType
 from convcli.cli.options import common, kernels_folder
 from convcli.cli.said import recipes
@@ -73,7 +73,9 @@ def list_kernels(tag: str | None, kernels: tuple[Path, ...], as_json: bool) -> N
             f"No kernel has the tag '{tag}'." if tag else "There are no kernels here.",
             "See all: convcli kernels list" if tag else "See where: convcli kernels path",
         )
-    for line in render.columns((e.name, e.title, " ".join(e.tags)) for e in entries if _usable(e)):
+    for line in terminal.columns(
+        (e.name, e.title, " ".join(e.tags)) for e in entries if _usable(e)
+    ):
         click.echo(line)
     for entry in entries:
         if entry.problem:
@@ -128,8 +130,8 @@ def check(paths: tuple[Path, ...], kernels: tuple[Path, ...]) -> int:
     ]
     for fault in faults:
         click.echo(str(fault))
-    checked = render.count(len(files), "kernel file")
-    click.echo(f"{render.count(len(faults), 'fault')} in {checked}.", err=True)
+    checked = terminal.count(len(files), "kernel file")
+    click.echo(f"{terminal.count(len(faults), 'fault')} in {checked}.", err=True)
     return KernelError.exit_code if faults else 0
 
 

@@ -28,7 +28,7 @@ from convcli import __version__
 from convcli.cli import streams
 from convcli.cli.options import Session, common
 from convcli.errors import CLOSED_PIPE, INTERRUPTED, TERMINATED, ConvError
-from convcli.render import failure
+from convcli.terminal import failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli import render
+from convcli import charts, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -88,7 +88,7 @@ def tell(recipe: Recipe, given: tuple[str, str]) -> None:
         click.echo(click.wrap_text(recipe.about.strip(), WIDTH))
     for kernel in recipe.kernels:
         click.echo(f"\n{kernel.name}".rstrip(" ") if len(recipe.kernels) > 1 else "")
-        render.heat_map(kernel.matrix, sys.stdout)
+        charts.heat_map(kernel.matrix, sys.stdout)
         _echo(dict(_kernel_facts(kernel)))
     click.echo()
     _echo(dict(_recipe_facts(recipe)))
@@ -98,7 +98,7 @@ def tell(recipe: Recipe, given: tuple[str, str]) -> None:
 
 
 def _echo(table: dict[str, str]) -> None:
-    for line in render.pairs(table):
+    for line in terminal.pairs(table):
         click.echo(f"  {line}")
 
 
