@@ -45,7 +45,8 @@ SIDE = 128
 """Pixels of a window along an axis, at most."""
 
 BUDGET, MOST = 2_000_000, 100_000_000
-"""Multiplications a window should need, and what even a single pixel must not: about 10 seconds."""
+"""Multiplications a window should need, and samples it should read; and multiplications that even
+a single pixel must not need: about 10 seconds."""
 
 SEEDS = 2**32
 """How many seeds chance draws from."""
@@ -184,7 +185,8 @@ def _chain(treatment: Treatment, array: NDArray[Any]) -> Source:
 def _affordable(chain: Source, rows: int, columns: int) -> tuple[int, int]:
     """Rows and columns of the largest window, square if the image allows, within BUDGET."""
     sides = ((min(side, rows), min(side, columns)) for side in range(SIDE, 0, -1))
-    height, width = next((size for size in sides if _work(chain, *size) <= BUDGET), (1, 1))
+    costs = ((max(_work(chain, *size), _reads(chain, *size)), size) for size in sides)
+    height, width = next((size for cost, size in costs if cost <= BUDGET), (1, 1))
     work = _work(chain, height, width)
     if work > MOST:
         raise UsageError(
@@ -200,12 +202,30 @@ def _work(source: Source, rows: int, columns: int) -> int:
         return _work(source.source, rows, columns)
     if not isinstance(source, Filtered):
         return 0
-    stage, (height, width, channels) = source.stage, source.source.shape
+    stage, channels = source.stage, source.source.shape[2]
     taps = int(np.count_nonzero(stage.bank)) * (channels if stage.bank.shape[1] == 1 else 1)
     work = rows * columns * (taps + channels * (source.carry is not None))
-    rows = min((rows - 1) * stage.stride[0] + stage.reach(0), height)
-    columns = min((columns - 1) * stage.stride[1] + stage.reach(1), width)
-    return work + _work(source.source, rows, columns)
+    return work + _work(source.source, *_below(source, rows, columns))
+
+
+def _reads(source: Source, rows: int, columns: int) -> int:
+    """Samples in the largest block that such a window reads: strides leave most of it aside."""
+    if isinstance(source, Mapped):
+        return _reads(source.source, rows, columns)
+    most = rows * columns * source.shape[2]
+    if not isinstance(source, Filtered):
+        return most
+    return max(most, _reads(source.source, *_below(source, rows, columns)))
+
+
+def _below(source: Filtered, rows: int, columns: int) -> tuple[int, int]:
+    """Rows and columns that so many of a stage's output read, at most."""
+    stage, shape = source.stage, source.source.shape
+    down, right = stage.stride
+    return (
+        min((rows - 1) * down + stage.reach(0), shape[0]),
+        min((columns - 1) * right + stage.reach(1), shape[1]),
+    )
 
 
 # --- the verdict ---------------------------------------------------------------------------------

@@ -180,6 +180,13 @@ def test_the_window_is_as_large_as_the_budget(name: str, monkeypatch: pytest.Mon
     assert 8_000 < counted[0] <= 20_000
 
 
+def test_wide_strides_make_the_window_small() -> None:
+    """What lies between the samples that are kept is read, too: it must not fill the memory."""
+    plan, array = planned(np.zeros((4000, 4000, 3), np.uint8), SAME, stride=(30, 30))
+    rows, columns = verify.part(plan.treatment, array.shape, 3).size
+    assert 1_800_000 < (30 * rows) * (30 * columns) * 3 <= 2_200_000
+
+
 def test_a_pixel_that_costs_too_much_is_refused_before_any_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
