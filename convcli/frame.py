@@ -131,16 +131,12 @@ def _verified(
     """What the report says of that window. ResultError if it is wrong."""
     if part is None:
         return {}
-    from convcli.verify import Result, compare
+    from convcli.verify import Result, extremes, verified
 
-    result = Result(array, plan.treatment.over(array), clipped.span, samples)
-    rows, columns = part.size
-    return {
-        "largest_difference": compare(part, result),
-        "verified": rows * columns,
-        "verified_window": f"{part.window.top},{part.window.left},{rows},{columns}",
-        "verify_seed": part.seed,
-    }
+    place = part.window
+    found = samples[place.top : place.bottom, place.left : place.right]
+    over, ends = plan.treatment.over(array), extremes(array)
+    return verified(part, Result(Samples(array), over, clipped.span, ends, found))
 
 
 @contextmanager

@@ -24,11 +24,10 @@ TURN = "vips autorot INPUT upright.tif[tile,compression=deflate,bigtiff]"
 
 @record
 class Large:
-    """A TIFF that may be read by window, how the result is packed, and whether all is verified."""
+    """A TIFF that may be read by window, and how the result is packed."""
 
     source: TiffWindows
     packing: Packing
-    verify: bool = False
 
 
 def in_parts(plan: Plan, header: io.Header, form: str, limits: Limits, large: Large | None) -> Plan:
@@ -55,7 +54,7 @@ def _cure(form: str, large: Large | None) -> str:
         return f"convert it, since {obstacle}: {TURN}"
     if form not in STREAMED:
         return f"write TIFF or PNG, which are written in parts; {form} is not"
-    return "leave --verify out, which needs all of it" if large.verify else ""
+    return ""
 
 
 def pixel(plan: Plan) -> NDArray[Any]:

@@ -204,6 +204,7 @@ def _streamed(source: str, target: str, job: Job, limits: Limits, writing: Writi
     """`process` for a TIFF larger than memory, band by band; None where it fits."""
     from convcli.io.tiff_window import TiffWindows
     from convcli.stream import stream
+    from convcli.verify import verified as compared
 
     clock = Clock()
     with TiffWindows(source) as windowed:
@@ -220,19 +221,23 @@ def _streamed(source: str, target: str, job: Job, limits: Limits, writing: Writi
         result = result_of(first, pixel(plan), plan)
         pieces = pieces_for(result, form, plan, large.packing)
         opened = io.replacing(target, overwrite=writing.overwrite)
-        with clock.phase("filter"), about(source), opened as file:
-            clipped = stream(windowed, plan, pieces, file, writing.tell)
-            size = file.seek(0, os.SEEK_END)
+        part = _part(plan, windowed.shape, writing, source)
+        with about(source), opened as file:
+            with clock.phase("filter"):
+                clipped, made = stream(windowed, plan, pieces, file, writing.tell, part)
+                size = file.seek(0, os.SEEK_END)
+            with clock.phase("verify"):
+                verified = compared(part, made) if part and made else {}
         item = _done(_item(source, target, job, plan, windowed.header), clipped, clock)
         notes = (*first.notes, *plan.notes, *result.notes, *_lost(result, form, writing))
-        return replace(item, bytes_out=size, notes=notes)
+        return replace(item, bytes_out=size, notes=notes, **verified)
 
 
 def _large(source: TiffWindows, writing: Writing) -> Large:
     from convcli.io.pieces import Packing
 
     packing = Packing(writing.compress, writing.compression, writing.tile)
-    return Large(source, packing, writing.verify)
+    return Large(source, packing)
 
 
 def _encoded(result: io.Image, form: str, writing: Writing, threads: int, name: str) -> bytes:

@@ -3,6 +3,7 @@ An image larger than memory, from file to file: band by band, by threads, in ord
 
     survey   what must be known of the whole first: the ends of a stretch, hidden colours
     bands    read, filter, finish, pack:  by any thread     |  write:  one after the other
+    Watched  keeps the samples of a window as its bands pass, to be verified at the end
 
 The chain of sources, the engines and the last step are those of an image in memory: bytes of
 samples never depend on the way.
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
 
     from convcli.io.pieces import Pieces
     from convcli.plan import Plan
-    from convcli.source import Source
+    from convcli.source import Shape, Source
+    from convcli.tiles import Ends
     from convcli.treatment import Treatment
+    from convcli.verify import Part, Result
 
     Tell = Callable[[float], None]
 
@@ -68,11 +71,34 @@ def _joined(parts: Iterator[Survey]) -> Survey:
     return whole
 
 
-def stream(source: Source, plan: Plan, pieces: Pieces, file: BinaryIO, tell: Tell) -> Clipped:
-    """
-    Filter `source` into `file`; says what was cut. `tell` hears the share that is done, 0 to 1.
+@record
+class Watched:
+    """A window of the result, `samples` (row, column, channel) that are filled as bands pass."""
 
-    Errors leave the file unfinished: whoever opened it throws it away.
+    window: Window
+    samples: NDArray[Any]
+
+    def see(self, rows: NDArray[Any], top: int) -> None:
+        """Keep what lies in the window of whole rows, of which the first is row `top`."""
+        first, last = self.window.top, self.window.bottom
+        part = rows[max(first - top, 0) : max(last - top, 0), self.window.left : self.window.right]
+        start = max(top - first, 0)
+        self.samples[start : start + len(part)] = part
+
+
+def stream(  # noqa: PLR0913, PLR0917 - from where, how, to where, and who is told
+    source: Source,
+    plan: Plan,
+    pieces: Pieces,
+    file: BinaryIO,
+    tell: Tell,
+    part: Part | None = None,
+) -> tuple[Clipped, Result | None]:
+    """
+    Filter `source` into `file`; says what was cut, and what is to be compared with `part`, if any.
+
+    `tell` hears the share that is done, 0 to 1. Errors leave the file unfinished: whoever opened it
+    throws it away.
     """
     found = None
     if plan.treatment.divides or plan.treatment.finish.needs_span:
@@ -85,13 +111,38 @@ def stream(source: Source, plan: Plan, pieces: Pieces, file: BinaryIO, tell: Tel
         spans = ordered(partial(span, chain, treatment.finish.levels), parts, plan.workers)
         ends = told_apart(spans, max(found.greatest, -found.least), treatment)
     clipped = Clipped(span=ends)
-    pieces.write(file, _packed(chain, treatment, plan, pieces, clipped, tell))
+    watched = _watched(part, chain.shape, treatment)
+    pieces.write(file, _packed(chain, treatment, plan, pieces, clipped, watched, tell))
     treatment.finish.check(clipped)
-    return clipped
+    if watched is None:
+        return clipped, None
+    return clipped, _to_compare(source, plan, treatment, ends, watched)
+
+
+def _watched(part: Part | None, shape: Shape, treatment: Treatment) -> Watched | None:
+    if part is None:
+        return None
+    return Watched(part.window, np.empty((*part.size, shape[2]), treatment.finish.scale.dtype))
+
+
+def _to_compare(
+    source: Source, plan: Plan, treatment: Treatment, span: Ends, watched: Watched
+) -> Result:
+    """The result, as far as it is verified; takes one more pass over the input, for its ends."""
+    from convcli.verify import Result, extremes
+
+    lows, highs = zip(*(extremes(source.read(part)) for part in _input(source, plan)), strict=True)
+    return Result(source, treatment, span, (min(lows), max(highs)), watched.samples)
 
 
 def _packed(  # noqa: PLR0913, PLR0917 - what a band is made of, and where it goes
-    chain: Source, treatment: Treatment, plan: Plan, pieces: Pieces, clipped: Clipped, tell: Tell
+    chain: Source,
+    treatment: Treatment,
+    plan: Plan,
+    pieces: Pieces,
+    clipped: Clipped,
+    watched: Watched | None,
+    tell: Tell,
 ) -> Iterator[Any]:
     """The packed bands, in order."""
     rows, columns, _ = chain.shape
@@ -99,6 +150,8 @@ def _packed(  # noqa: PLR0913, PLR0917 - what a band is made of, and where it go
 
     def band(window: Window) -> tuple[Any, Clipped]:
         samples, cut = _band(chain, treatment, plan, clipped.span, window)
+        if watched:
+            watched.see(samples, window.top)
         return pieces.packed(samples), cut
 
     for number, (packed, cut) in enumerate(

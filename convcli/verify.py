@@ -169,7 +169,7 @@ def part(treatment: Treatment, shape: Shape, seed: int | None) -> Part:
     """
     blank = np.broadcast_to(np.zeros((), treatment.kind.dtype), shape)
     # Whether colours are hidden is known too late; here they count, if they may.
-    chain = _chain(replace(treatment, hidden=treatment.divides), blank)
+    chain = _chain(replace(treatment, hidden=treatment.divides), Samples(blank))
     rows, columns, _ = chain.shape
     height, width = _affordable(chain, rows, columns)
     seed = random.SystemRandom().randrange(SEEDS) if seed is None else seed
@@ -178,8 +178,8 @@ def part(treatment: Treatment, shape: Shape, seed: int | None) -> Part:
     return Part(Window(top, top + height, left, left + width), seed)
 
 
-def _chain(treatment: Treatment, array: NDArray[Any]) -> Source:
-    return treatment.chain(Samples(array), [NAIVE] * len(treatment.stages))
+def _chain(treatment: Treatment, source: Source) -> Source:
+    return treatment.chain(source, [NAIVE] * len(treatment.stages))
 
 
 def _affordable(chain: Source, rows: int, columns: int) -> tuple[int, int]:
@@ -233,12 +233,38 @@ def _below(source: Filtered, rows: int, columns: int) -> tuple[int, int]:
 
 @record
 class Result:
-    """What a run has made: from which samples, how, and what it found on the way."""
+    """
+    What a run has made: from which source, how, and what it found on the way.
 
-    array: NDArray[Any]
+    `ends`: least and greatest finite sample of the source, as `extremes` has them. `samples`: those
+    of the window that is verified.
+    """
+
+    source: Source
     treatment: Treatment
     span: tuple[float, float]
+    ends: tuple[float, float]
     samples: NDArray[Any]
+
+
+def extremes(samples: NDArray[Any]) -> tuple[float, float]:
+    """Least and greatest of the finite samples and 0."""
+    finite = np.isfinite(samples) if samples.dtype.kind == "f" else True
+    return (
+        float(samples.min(where=finite, initial=0)),
+        float(samples.max(where=finite, initial=0)),
+    )
+
+
+def verified(chosen: Part, result: Result) -> dict[str, Any]:
+    """What the report says of a window that is as it should be. ResultError if it is not."""
+    rows, columns = chosen.size
+    return {
+        "largest_difference": compare(chosen, result),
+        "verified": rows * columns,
+        "verified_window": f"{chosen.window.top},{chosen.window.left},{rows},{columns}",
+        "verify_seed": chosen.seed,
+    }
 
 
 def compare(chosen: Part, result: Result) -> float:
@@ -247,8 +273,7 @@ def compare(chosen: Part, result: Result) -> float:
 
     In levels, or units of float samples. ResultError if there is one that rounding cannot explain.
     """
-    window = chosen.window
-    found = result.samples[window.top : window.bottom, window.left : window.right]
+    window, found = chosen.window, result.samples
     expected = _expected(window, result)
     gaps = np.array(list(map(_gap, found.ravel().tolist(), expected.ravel().tolist())))
     gaps = gaps.reshape(found.shape)
@@ -260,7 +285,7 @@ def compare(chosen: Part, result: Result) -> float:
 
 
 def _expected(window: Window, result: Result) -> NDArray[Any]:
-    values = _chain(result.treatment, result.array).read(window)
+    values = _chain(result.treatment, result.source).read(window)
     finish = result.treatment.finish
     expected = np.empty(values.shape, finish.scale.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -296,11 +321,9 @@ def _allowed(window: Window, result: Result, expected: NDArray[Any]) -> Values |
 
 def _largest(result: Result) -> float:
     """How large a value may become on its way through the stages."""
-    array, treatment = result.array, result.treatment
-    finite = np.isfinite(array) if array.dtype.kind == "f" else True
-    ends = array.min(where=finite, initial=0), array.max(where=finite, initial=0)
+    treatment = result.treatment
     constants = [stage.padding.value for stage in treatment.stages]
-    most = max(abs(float(value)) for value in [*ends, *constants])
+    most = max(abs(value) for value in [*result.ends, *constants])
     most *= sum(treatment.weights or (1.0,))
     for stage in treatment.stages:
         gains = abs(stage.bank).sum(axis=(1, 2, 3)) * abs(np.array(stage.scale))
@@ -316,7 +339,7 @@ def _opacity(window: Window, result: Result) -> Values | float:
     if not treatment.divides:
         return 1.0
     straight = replace(treatment, alpha="straight", linear=False, hidden=False)
-    alpha = _chain(straight, result.array).read(window)[..., -1:]
+    alpha = _chain(straight, result.source).read(window)[..., -1:]
     return np.maximum(alpha / (treatment.scale.full or 1.0), INVISIBLE)
 
 

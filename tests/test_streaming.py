@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 import tifffile
 from io_pictures import exif, rgb_profile, samples, xmp
 
-from convcli import bands, io, large
-from convcli.errors import InputError, OutputError, UsageError
+import convcli.stream
+from convcli import bands, io, large, verify
+from convcli.errors import InputError, OutputError, ResultError, UsageError
 from convcli.io import Image, Metadata, decode, encode, tiff_write
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
@@ -197,6 +199,65 @@ def test_metadata_is_kept(tmp_path: Path, order: str) -> None:
     assert b"a hill, 1999" in found.exif
 
 
+VERIFIED: dict[str, tuple[Any, str, dict[str, Any]]] = {
+    "a chain": ("rgb", "uint8", {}),
+    "floats": ("grey", "float32", {}),
+    "a stretch": ("rgb", "uint16", {"pixels": Pixels(range="stretch")}),
+    "hidden colours": ("rgb+alpha", "uint8", {"pixels": Pixels(light="linear")}),
+    "strides": ("grey", "uint8", {"stride": (2, 1), "padding": Padding("wrap")}),
+}
+
+
+def verified(source: Path, limits: Limits, seed: int, **wishes: Any) -> tuple[Any, ...]:
+    item = process(
+        str(source), f"{source}.out.tif", make_job([SLANT, BOX], Wishes(**wishes)), limits,
+        Writing(overwrite=True, verify=True, seed=seed),
+    )  # fmt: skip
+    assert any("streamed" in note for note in item.notes) == (limits is SMALL)
+    assert item.seconds["verify"] > 0
+    return item.verified, item.verified_window, item.verify_seed, item.largest_difference
+
+
+@pytest.mark.parametrize("case", VERIFIED)
+def test_the_window_that_is_verified_is_that_of_an_image_in_memory(
+    tmp_path: Path, case: str
+) -> None:
+    layout, dtype, wishes = VERIFIED[case]
+    array = samples(layout, dtype, rows=300, columns=149)
+    source = stored(tmp_path / "in.tif", array, tile=(32, 32))
+    windows = set()
+    for seed in range(3):
+        found = verified(source, SMALL, seed, **wishes)
+        assert found == verified(source, LARGE, seed, **wishes)
+        assert found[3] <= (0 if dtype != "float32" else 1e-5)
+        windows.add(found[1])
+    assert len(windows) == 3
+
+
+@pytest.mark.parametrize("at", [0, 23, 24, 100, 199])
+def test_one_wrong_sample_is_found_and_nothing_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    right = convcli.stream._band  # noqa: SLF001 - spoiled here
+    source = stored(tmp_path / "in.tif", samples("grey", rows=200, columns=128), rowsperstrip=16)
+
+    def spoiled(*given: Any) -> Any:
+        rows, cut = right(*given)
+        window = given[-1]
+        if window.top <= at < window.bottom:
+            rows[at - window.top, 77] ^= 1
+        return rows, cut
+
+    job = make_job([SHARPEN], Wishes())
+    _, plan = plan_file(str(source), "", job, LARGE)
+    parts = (verify.part(plan.treatment, (200, 128, 1), seed) for seed in count())
+    seed = next(p.seed for p in parts if p.window.top <= at < p.window.bottom)
+    monkeypatch.setattr(convcli.stream, "_band", spoiled)
+    with pytest.raises(ResultError, match=rf"in\.tif: .* 1 of .* 1 level: row {at}, column 77, "):
+        process(str(source), str(tmp_path / "out.tif"), job, SMALL, Writing(verify=True, seed=seed))
+    assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
+
+
 def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
     array = samples("grey", rows=200, columns=90)
     source = stored(tmp_path / "in.tif", array, rowsperstrip=16, compression="zlib")
@@ -279,7 +340,6 @@ def test_what_stands_in_the_way_is_named(tmp_path: Path) -> None:
     array = samples("rgb", rows=99, columns=99)
     source = stored(tmp_path / "in.tif", array)
     assert "JPEG is not" in refused(source, "out.jpg").hint
-    assert "--verify" in refused(source, "out.tif", verify=True).hint
     stored(source, array, extratags=[(274, 3, 1, 6, True)])
     assert "orientation is 6" in refused(source, "out.tif").hint
 
