@@ -367,4 +367,4 @@ def test_a_directory_of_exif_becomes_one_of_bigtiff(
         tags = file.pages.first.tags
         assert tags[270].value == "a hill, 1999"
         assert tags[34665].value == {"ExposureTime": (1, 250)}
-        assert tags[34853].value == {"GPSAltitude": (617, 5)}
+        assert tags[34853].value == {"GPSAltitude": (1234, 10)}

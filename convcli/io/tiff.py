@@ -130,10 +130,10 @@ def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
 def _decoded(data: bytes, page: TiffPage, name: str, max_pixels: int | None) -> Image:
     check_page(page, name, max_pixels)
     layout, dtype = target(page, name)
-    metadata = read_metadata(page, BytesIO(data))
     turn = orientation(page)
     notes = [*check_places(page, name, len(data))]
     check_directory(data, page, name)
+    metadata = read_metadata(page, data, notes)
     check_segments(data, page, name)
     if for_libtiff(page):
         return _by_pillow(data, page, name, metadata, notes)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Buffer: TypeAlias = bytes | mmap
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_BIG_SIZES = _SIZES | {16: 8, 17: 8, 18: 8}
+BIG_SIZES = _SIZES | {16: 8, 17: 8, 18: 8}
 _BIG = 43  # version; 42 is the classic one
 # Size, samples and how they are stored; not what they mean, nor which way is up.
 _PLAIN = frozenset(
@@ -47,7 +47,7 @@ def entries(data: Buffer, start: int) -> Iterator[tuple[int, int, int, int]]:
 def _shape(data: Buffer) -> tuple[str, bool, dict[int, int]]:
     order = ">" if data[:2] == b"MM" else "<"
     (version,) = struct.unpack_from(order + "H", data, 2)
-    return order, version == _BIG, _BIG_SIZES if version == _BIG else _SIZES
+    return order, version == _BIG, BIG_SIZES if version == _BIG else _SIZES
 
 
 def check_directory(data: Buffer, page: TiffPage, name: str) -> None:

@@ -6,25 +6,29 @@ TIFF tags <-> Metadata: 34675 ICC, 700 XMP, 282/283/296 resolution, the rest as 
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING
 
 from convcli.io.image import Metadata
+from convcli.io.tiff_exif import gathered
 
 if TYPE_CHECKING:
-    from typing import IO
-
     from tifffile import TiffPage
 
-ICC, XMP, EXIF_IFD, GPS_IFD = 34675, 700, 34665, 34853
-DESCRIPTIVE = (270, 271, 272, 305, 306, 315, 33432)
+    from convcli.io.tiff_directory import Buffer
+
+ICC, XMP = 34675, 700
 _PER_INCH = {2: 1.0, 3: 2.54}
 
 
-def read_metadata(page: TiffPage, file: IO[bytes]) -> Metadata:
-    """Metadata of one page of the TIFF `file`."""
-    return Metadata(
-        icc=_bytes(page, ICC), exif=_exif(page, file), xmp=_bytes(page, XMP), dpi=_dpi(page)
-    )
+def read_metadata(page: TiffPage, data: Buffer, notes: list[str]) -> Metadata:
+    """Metadata of one page of the TIFF `data`; a note says what of it is damaged."""
+    try:
+        exif = gathered(data, page.offset)
+    except (struct.error, ValueError):
+        notes.append("EXIF left out: it is damaged")
+        exif = None
+    return Metadata(icc=_bytes(page, ICC), exif=exif, xmp=_bytes(page, XMP), dpi=_dpi(page))
 
 
 def _bytes(page: TiffPage, code: int) -> bytes | None:
@@ -42,27 +46,3 @@ def _dpi(page: TiffPage) -> tuple[float, float] | None:
         return None
     across, down = (n / d * _PER_INCH[unit] if d else 0.0 for n, d in sides)
     return (across, down) if across > 0 and down > 0 else None
-
-
-def _exif(page: TiffPage, file: IO[bytes]) -> bytes | None:
-    """The descriptive tags and the Exif and GPS directories, as a stream of their own."""
-    if not any(code in page.tags for code in (*DESCRIPTIVE, EXIF_IFD, GPS_IFD)):
-        return None
-    from PIL import Image as PillowImage
-
-    from convcli.io.pillow_read import quiet
-
-    whole, kept = PillowImage.Exif(), PillowImage.Exif()
-    try:
-        file.seek(0)  # values of other tags may have been fetched from it since
-        head = file.read(4)
-        with quiet():
-            whole.endian, whole.bigtiff = "<" if head[:2] == b"II" else ">", b"+" in head[2:]
-            whole.load_from_fp(file, page.offset)
-            kept.update({code: whole[code] for code in DESCRIPTIVE if code in whole})
-            for directory in (EXIF_IFD, GPS_IFD):
-                if inner := whole.get_ifd(directory):
-                    kept.get_ifd(directory).update(inner)
-            return kept.tobytes().removeprefix(b"Exif\0\0")
-    except Exception:  # noqa: BLE001 - metadata is never worth failing for
-        return None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from convcli.errors import OutputError
 from convcli.io.tiff_directory import entries
-from convcli.io.tiff_metadata import EXIF_IFD, GPS_IFD
+from convcli.io.tiff_exif import EXIF_IFD, GPS_IFD
 
 if TYPE_CHECKING:
     from fractions import Fraction

@@ -106,7 +106,8 @@ class TiffWindows:
             with mmap(self._file.fileno(), 0, access=ACCESS_READ) as whole:  # a page or two of it
                 check_directory(whole, self._page, self.name)
                 check_segments(whole, self._page, self.name)
-            metadata = fitting(self._page, read_metadata(self._page, self._file))
+                found = read_metadata(self._page, whole, notes)
+            metadata = fitting(self._page, found)
             pixel = np.zeros((1, 1, self._page.samplesperpixel), self._dtype)
             meant = self._meant(pixel, notes)
         return settle(meant, self.header.layout, metadata, tuple(notes), orientation=1)

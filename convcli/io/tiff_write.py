@@ -76,7 +76,8 @@ class Pieces:
         self.about, self.shape, self.tile = about, shape, tile
         self.kind = compression or ("deflate" if compress else "none")
         self.level = {"level": max(compress, 1)} if self.kind in _LEVELLED else {}
-        self._order = tiff_exif.byte_order(about.metadata.exif)
+        self._exif = tiff_exif.sound(about.metadata.exif)
+        self._order = tiff_exif.byte_order(self._exif)
         self._dtype = np.dtype(about.samples.dtype).newbyteorder(self._order)
         row = shape[1] * shape[2] * self._dtype.itemsize
         self.high = tile or min(shape[0], max(1, _STRIP // row))
@@ -111,12 +112,12 @@ class Pieces:
                 tile=(self.tile, self.tile) if self.tile else None,
                 rowsperstrip=None if self.tile else self.high,
                 iccprofile=metadata.icc,
-                extratags=_tags(self.about),
+                extratags=_tags(metadata.xmp, self._exif),
                 metadata=None,
                 software=False,
                 **_resolution(self.about),
             )
-        tiff_exif.attach(file, metadata.exif)
+        tiff_exif.attach(file, self._exif)
 
     def _cut(self, rows: Samples) -> Iterable[Samples]:
         """One strip, or a row of tiles, those at the edges filled up with 0."""
@@ -164,7 +165,6 @@ def _resolution(image: Image) -> dict[str, Any]:
     return {"resolution": dpi, "resolutionunit": "inch"} if dpi else {}
 
 
-def _tags(image: Image) -> list[tiff_exif.Tag]:
-    xmp, exif = image.metadata.xmp, image.metadata.exif
+def _tags(xmp: bytes | None, exif: bytes | None) -> list[tiff_exif.Tag]:
     packet: list[tiff_exif.Tag] = [(XMP, _BYTES, len(xmp), xmp, True)] if xmp else []
     return [*packet, *tiff_exif.tags(exif)]
