@@ -3,7 +3,7 @@ The compiled cores, one for every instruction set, and what undoes the row filte
 stands in `pyproject.toml`.
 
 They are optional: without a compiler the installation succeeds, and NumPy and libpng do the work.
-CONVCLI_BUILD_NATIVE=0 leaves them out.
+CONVCLI_BUILD_NATIVE=0 leaves them out; the names of some leave out the other cores.
 """
 
 import os
@@ -60,8 +60,13 @@ UNFILTER = Extension(
     optional=True,
 )
 
-wanted = os.environ.get("CONVCLI_BUILD_NATIVE", "1") != "0"
+wanted = os.environ.get("CONVCLI_BUILD_NATIVE", "1").split()
+named = {name: SETS[name] for name in wanted if name in SETS} or SETS
+cores = [core(name, flags) for name, flags in named.items()]
 setup(
-    ext_modules=[*(core(name, flags) for name, flags in SETS.items()), UNFILTER] if wanted else [],
-    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+    ext_modules=[] if wanted == ["0"] else [*cores, UNFILTER],
+    options={
+        "bdist_wheel": {"py_limited_api": "cp311"},
+        "build_ext": {"parallel": os.cpu_count() or 1},  # one core of us takes as long as the next
+    },
 )
