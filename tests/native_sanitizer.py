@@ -43,7 +43,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = "CONVCLI_SANITIZED"
 """The environment variable that names the folder of the cores."""
 
-FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1"
+FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g1 -O1"
 TESTS = "any_stage or in_doubt or in_memory or many_channels or chunks or groups_of_rows"
 TESTS += " or go_anywhere or many_tiles or fit or given_back or index_vectors"
 
@@ -109,7 +109,9 @@ def build(folder: Path) -> list[Path]:
         "CC": os.environ.get("CC") or "gcc",
         "CONVCLI_CFLAGS": FLAGS,
         "CONVCLI_LDFLAGS": "-fsanitize=address,undefined",
-        "CONVCLI_BUILD_NATIVE": "1",
+        "CONVCLI_BUILD_NATIVE": " ".join(
+            name for name in CORES if name == "baseline" or able(name)
+        ),
     }
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
