@@ -99,17 +99,25 @@ def reference(image: NDArray[Any], stage: Stage, fill: Sequence[float] | None = 
     groups = [[channel] for channel in channels] if alone else [list(channels)]
     filters = list(zip(stage.bank.tolist(), stage.scale, stage.bias, strict=True))
 
+    places = list(product(range(height), range(width)))
+
+    def share(planes: list[list[list[float]]], y: int, x: int) -> float:
+        weight = inside = 0.0
+        for plane in planes:
+            for r, q in places:
+                weight += plane[r][q]
+                inside += plane[r][q] * seen[y + r * dy][x + q * dx]
+        return weight / inside if inside else 0.0
+
     def response(y: int, x: int, group: list[int]) -> list[float]:
         values = []
         for planes, scale, bias in filters:
-            total = weight = inside = 0.0
+            total = 0.0
             for plane, channel in zip(planes, group, strict=True):
-                for r, q in product(range(height), range(width)):
+                for r, q in places:
                     total += plane[r][q] * padded[y + r * dy][x + q * dx][channel]
-                    weight += plane[r][q]
-                    inside += plane[r][q] * seen[y + r * dy][x + q * dx]
             if mode == "normalize":
-                total *= weight / inside if inside else 0.0
+                total *= share(planes, y, x)
             values.append(total * scale + bias)
         combined = [COMBINED[stage.combine](values)] if stage.combine else values
         return [ACTIVATED[stage.activation](value + stage.shift) for value in combined]
