@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from convcli.kernels.kernel import Kernel, Recipe
-    from convcli.spec import Padding
+    from convcli.padding import Padding
 
 __version__ = "0.1.0"
 
@@ -44,7 +44,7 @@ _HOMES = {
     "apply": "convcli.api",
     "Kernel": "convcli.kernels.kernel",
     "Recipe": "convcli.kernels.kernel",
-    "Padding": "convcli.spec",
+    "Padding": "convcli.padding",
 }
 
 

@@ -19,11 +19,12 @@ import numpy as np
 from convcli.errors import KernelError, UsageError
 from convcli.kernels.kernel import OPERATIONS, ZERO_SUM
 from convcli.kernels.number import parse_number
+from convcli.padding import Padding
 from convcli.pixels import DEPTHS
 from convcli.policy import check_sums
 from convcli.record import record
 from convcli.response import RANGES
-from convcli.spec import ALPHAS, EXTENTS, LIGHTS, SCALES, Extent, Job, Padding, Pair, Pixels, Stage
+from convcli.spec import ALPHAS, EXTENTS, LIGHTS, SCALES, Extent, Job, Pair, Pixels, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

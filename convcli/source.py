@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from convcli.padding import Index
     from convcli.response import Ending
-    from convcli.spec import Index, Pair, Stage
+    from convcli.spec import Pair, Stage
 
     Block = NDArray[Any]
     Values = NDArray[np.float64]

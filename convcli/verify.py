@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli.errors import ResultError, UsageError
+from convcli.padding import OUTSIDE
 from convcli.pixels import LIMIT
 from convcli.record import record
 from convcli.response import ACTIVATIONS, COMBINES
 from convcli.source import Engine, Filtered, Mapped, Samples, Window
-from convcli.spec import OUTSIDE
 from convcli.treatment import INVISIBLE
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from convcli.padding import Index
     from convcli.source import Shape, Source
-    from convcli.spec import Index, Stage
+    from convcli.spec import Stage
     from convcli.treatment import Treatment
 
     Values = NDArray[np.float64]

@@ -9,13 +9,13 @@ import numpy as np
 from reference import nearest
 
 from convcli import engines
+from convcli.padding import PADDINGS
 from convcli.source import Filtered, Samples, Window, windows
-from convcli.spec import PADDINGS, Stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from convcli.spec import Extent, Pair
+    from convcli.spec import Extent, Pair, Stage
 
     Values = NDArray[np.float64]
 

@@ -32,7 +32,8 @@ from convcli import engines
 from convcli.engines.cost import LENGTHS
 from convcli.engines.native import CORES
 from convcli.errors import KernelError
-from convcli.spec import Padding, Stage
+from convcli.padding import Padding
+from convcli.spec import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,9 +18,10 @@ from convcli.cli.options import ENGINE_WORDS, RANGE_WORDS
 from convcli.kernels.families import FAMILIES
 from convcli.kernels.kernelfile import KEYS
 from convcli.kernels.library import Place, listing, shipped_kernels
+from convcli.padding import PADDINGS
 from convcli.report import COLUMNS, SCHEMA
 from convcli.response import ACTIVATIONS, COMBINES
-from convcli.spec import ALPHAS, CHANNELS, EXTENTS, PADDINGS, SCALES
+from convcli.spec import ALPHAS, CHANNELS, EXTENTS, SCALES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -36,8 +36,9 @@ from hypothesis import strategies as st
 from reference import ACTIVATED, COMBINED, nearest, reference
 
 from convcli.errors import KernelError
+from convcli.padding import Padding
 from convcli.response import ACTIVATIONS, COMBINES
-from convcli.spec import Padding, Stage
+from convcli.spec import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

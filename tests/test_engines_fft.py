@@ -28,8 +28,9 @@ from scipy.signal import convolve2d
 
 from convcli import engines
 from convcli.engines import fft
+from convcli.padding import Padding
 from convcli.source import Filtered, Samples
-from convcli.spec import Padding, Stage
+from convcli.spec import Stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

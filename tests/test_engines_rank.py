@@ -16,7 +16,8 @@ from reference import reference
 from convcli import engines
 from convcli.engines import direct, rank
 from convcli.engines.separable import separable
-from convcli.spec import Padding, Stage
+from convcli.padding import Padding
+from convcli.spec import Stage
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

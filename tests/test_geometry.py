@@ -14,7 +14,8 @@ from reference import extended, run, stage_of
 from scipy import signal
 
 from convcli.errors import KernelError
-from convcli.spec import OUTSIDE, PADDINGS, Padding, Stage
+from convcli.padding import OUTSIDE, PADDINGS, Padding
+from convcli.spec import Stage
 
 if TYPE_CHECKING:
     from convcli.spec import Extent, Pair

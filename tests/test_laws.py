@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from reference import run, stage_of
 
-from convcli.spec import Padding
+from convcli.padding import Padding
 
 if TYPE_CHECKING:
     from convcli.spec import Stage

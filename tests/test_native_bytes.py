@@ -28,10 +28,11 @@ import convcli
 from convcli import engines, io
 from convcli.engines.direct import direct
 from convcli.errors import InputError, OutputError, UsageError
+from convcli.padding import Padding
 from convcli.pixels import Finish, Scale
 from convcli.response import ACTIVATIONS, COMBINES, RANGES
 from convcli.source import Filtered, Samples, Window, windows
-from convcli.spec import Padding, Stage
+from convcli.spec import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

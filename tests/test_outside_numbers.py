@@ -12,7 +12,8 @@ from PIL import Image
 from reference import nearest, run, stage_of
 
 from convcli.errors import KernelError
-from convcli.spec import Padding, Stage
+from convcli.padding import Padding
+from convcli.spec import Stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,8 @@ import pytest
 from reference import run, stage_of
 from scipy import ndimage, signal
 
-from convcli.spec import PADDING_ALIASES, Padding, Stage
+from convcli.padding import PADDING_ALIASES, Padding
+from convcli.spec import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from convcli.errors import UsageError
-from convcli.spec import PADDING_ALIASES, PADDINGS, Padding
+from convcli.padding import PADDING_ALIASES, PADDINGS, Padding
 
 
 def test_other_libraries_words() -> None:

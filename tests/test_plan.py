@@ -10,8 +10,9 @@ from convcli.engines.cost import LENGTHS
 from convcli.errors import InputError, UsageError
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
+from convcli.padding import Padding
 from convcli.plan import Limits, Plan, make_plan
-from convcli.spec import Padding, Pixels
+from convcli.spec import Pixels
 from convcli.treatment import Kind
 
 CROSS = Recipe("cross", (Kernel(((0, 1, 0), (1, -4, 1), (0, 1, 0))),))

@@ -15,9 +15,10 @@ from convcli.errors import ConvError, InputError, KernelError, OutputError
 from convcli.frame import filtered
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
+from convcli.padding import Padding
 from convcli.plan import Limits, make_plan
 from convcli.run import Writing, plan_file, process
-from convcli.spec import Padding, Pixels
+from convcli.spec import Pixels
 from convcli.treatment import Kind
 
 if TYPE_CHECKING:

@@ -17,9 +17,10 @@ from convcli.errors import InputError, OutputError, ResultError, UsageError
 from convcli.io import Image, Metadata, decode, encode, tiff_write
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
+from convcli.padding import Padding
 from convcli.plan import Limits
 from convcli.run import Writing, plan_file, process
-from convcli.spec import Padding, Pixels
+from convcli.spec import Pixels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

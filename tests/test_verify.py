@@ -33,10 +33,11 @@ from convcli.engines.direct import direct
 from convcli.errors import ResultError, UsageError
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
+from convcli.padding import Padding
 from convcli.plan import Limits, make_plan
 from convcli.response import ACTIVATIONS, COMBINES
 from convcli.source import Engine, Filtered, Samples, Window
-from convcli.spec import Padding, Pixels, Stage
+from convcli.spec import Pixels, Stage
 from convcli.treatment import Kind
 
 if TYPE_CHECKING:

@@ -29,8 +29,9 @@ from reference import reference
 
 from convcli import engines
 from convcli.engines import direct
+from convcli.padding import Padding
 from convcli.source import Filtered, Window
-from convcli.spec import Padding, Stage
+from convcli.spec import Stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,8 @@ import pytest
 from reference import run, stage_of
 
 from convcli.errors import KernelError
-from convcli.spec import Padding, Stage
+from convcli.padding import Padding
+from convcli.spec import Stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

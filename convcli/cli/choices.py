@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from convcli.errors import UsageError
-from convcli.spec import PADDINGS, Padding
+from convcli.padding import PADDINGS, Padding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

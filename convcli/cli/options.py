@@ -28,10 +28,11 @@ from convcli.cli.choices import (
     WordOr,
     explained,
 )
+from convcli.padding import PADDINGS
 from convcli.pixels import DEPTHS
 from convcli.record import mutable
 from convcli.response import RANGES
-from convcli.spec import ALPHAS, CHANNELS, EXTENTS, PADDINGS, SCALES
+from convcli.spec import ALPHAS, CHANNELS, EXTENTS, SCALES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

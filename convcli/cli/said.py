@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     from convcli.job import Wishes
     from convcli.kernels.kernel import Bias, Recipe
+    from convcli.padding import Padding
     from convcli.plan import Limits
     from convcli.run import Frames, Writing
-    from convcli.spec import Extent, Job, Padding
+    from convcli.spec import Extent, Job
 
 
 FRAMES = {"all": "every one, in order", "first": "the first one alone"}

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convcli.padding import OUTSIDE
 from convcli.response import ACTIVATIONS, COMBINES
-from convcli.spec import OUTSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from convcli.spec import Index, Stage
+    from convcli.padding import Index
+    from convcli.spec import Stage
 
     Values = NDArray[np.float64]
 

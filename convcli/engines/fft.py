@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from convcli.spec import Index, Pair, Stage
+    from convcli.padding import Index
+    from convcli.spec import Pair, Stage
 
     Values = NDArray[np.float64]
     Complex = NDArray[np.complex128]

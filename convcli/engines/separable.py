@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from convcli.spec import Index, Stage
+    from convcli.padding import Index
+    from convcli.spec import Stage
 
     Values = NDArray[np.float64]
 

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from convcli.padding import Index
     from convcli.response import Ending
-    from convcli.spec import Index, Stage
+    from convcli.spec import Stage
 
     Values = NDArray[np.float64]
     Block = NDArray[Any]
