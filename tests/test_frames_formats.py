@@ -369,6 +369,16 @@ def test_rounding_durations_does_not_add_up() -> None:
     assert [Ticks(100, 65535).of(Fraction(n, 1000)) for n in (0, 1, 10**6)] == [0, 1, 65535]
 
 
+@pytest.mark.parametrize("seconds", [Fraction(1, 1000), Fraction(10**4)])
+def test_a_duration_beyond_the_format_takes_nothing_from_the_next(seconds: Fraction) -> None:
+    from convcli.io.reel import Ticks
+
+    ticks = Ticks(100, 65535)
+    for _ in range(20):
+        ticks.of(seconds)
+    assert ticks.of(Fraction(1, 10)) == 10
+
+
 def test_a_tiff_of_pages_ends_where_its_offsets_end() -> None:
     film = Film((probe(encode(picture(), "TIFF"), "x"),) * 2, lambda _: iter(()))
     joiner = reel("TIFF", film)

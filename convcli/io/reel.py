@@ -9,6 +9,7 @@ Each picture is encoded on its own, whole, by the writer of its format; here con
 from __future__ import annotations
 
 import importlib
+import math
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     Kind = tuple[int, int, str, Layout]
     """Rows, columns, dtype and layout of a picture that is to be written."""
 
+_HALF = Fraction(1, 2)
 _REELS = {"PNG": "apng_write", "GIF": "gif_reel", "WEBP": "webp_reel", "TIFF": "tiff_reel"}
 
 
@@ -111,19 +113,20 @@ def reel(form: str, film: Film) -> Reel:
 
 class Ticks:
     """
-    Seconds -> whole ticks, so that the sum is never off by more than half a tick.
+    Seconds -> whole ticks; what rounding gives or takes, the next frame gives back.
 
-    What has a duration lasts a tick at least; `most` is the format's limit for one frame.
+    What has a duration lasts a tick at least; `most` is the format's limit for one frame. Frames
+    that had to be made longer or shorter for that do not change the next one.
     """
 
     def __init__(self, rate: int, most: int) -> None:
         self._rate, self._most = rate, most
-        self._exact, self._told = Fraction(0), 0
+        self._owed = Fraction(0)
 
     def of(self, seconds: Fraction) -> int:
         """The ticks of the next frame."""
-        self._exact += seconds * self._rate
-        wanted = int(self._exact + Fraction(1, 2)) - self._told
-        ticks = min(max(wanted, int(seconds > 0), 0), self._most)
-        self._told += ticks
+        exact = seconds * self._rate + self._owed
+        wanted = math.floor(exact + _HALF)
+        ticks = min(max(wanted, int(seconds > 0)), self._most)
+        self._owed = exact - ticks if ticks == wanted else Fraction(0)
         return ticks
