@@ -259,7 +259,8 @@ def test_apng_blending_and_disposal(
 
 
 @pytest.mark.parametrize(
-    ("dispose", "width", "layout"), [(0, 2, "rgb"), (1, 2, "rgb+alpha"), (1, 4, "rgb")]
+    ("dispose", "width", "layout"),
+    [(0, 2, "rgb"), (1, 2, "rgb+alpha"), (1, 4, "rgb"), (2, 2, "rgb+alpha"), (2, 4, "rgb")],
 )
 def test_apng_has_alpha_only_where_the_canvas_is_seen(
     dispose: int, width: int, layout: str
@@ -274,6 +275,24 @@ def test_apng_has_alpha_only_where_the_canvas_is_seen(
     assert last.samples[0, 0, :3].tolist() == [4, 5, 6]
     if layout == "rgb+alpha":
         assert last.samples[0, :, 3].tolist() == [255, 255, 0, 0]
+
+
+def test_apng_shows_a_hole_that_comes_back() -> None:
+    frames = [
+        ((0, 0, 4, 3, 1, 0), b"\1\2\3"),
+        ((0, 0, 4, 3, 2, 0), b"\4\5\6"),
+        ((0, 0, 2, 3, 0, 0), b"\7\7\7"),
+    ]
+    film = film_of(apng((4, 3), 2, frames))
+    assert {header.layout for header in film.headers} == {"rgb+alpha"}
+    last = list(film.shots(0))[-1].image
+    assert last.samples[0, :, 3].tolist() == [255, 255, 0, 0]
+
+
+def test_the_first_frame_of_an_apng_fills_the_canvas() -> None:
+    frames = [((0, 0, 4, 2, 0, 0), b"\1\2\3"), ((0, 0, 4, 3, 0, 0), b"\4\5\6")]
+    with pytest.raises(InputError, match="the first frame of the PNG does not fill its canvas"):
+        film_of(apng((4, 3), 2, frames))
 
 
 def test_apng_over_mixes_as_the_specification_says_in_16_bits() -> None:

@@ -74,7 +74,7 @@ def film(data: bytes, name: str, *, max_pixels: int | None) -> Film:
     check_together(name, header.frames, header.frames * pixels, max_pixels)
     png = read_chunks(data, name, strict=True)
     poster = _poster(png)
-    blocks = _blocks(data, png, name)
+    blocks = _played(_blocks(data, png, name), poster)
     layout = _layout(header.layout, blocks[poster:], png)
     each = replace(header, layout=layout, channels=CHANNELS[layout])
     _, plays = struct.unpack(">II", png.chunk(b"acTL") or bytes(8))
@@ -92,7 +92,9 @@ def _layout(layout: Layout, blocks: list[_Block], png: Png) -> Layout:
     whole = _Block(0, 0, png.width, png.height, Fraction(0))
     pairs = pairwise(blocks)
     bare = not blocks[0].covers(whole) or any(
-        block.dispose == _BACKGROUND and not after.covers(block) for block, after in pairs
+        block.dispose == _BACKGROUND
+        and (not after.covers(block) or after.dispose == _PREVIOUS)  # brings the hole back
+        for block, after in pairs
     )
     if layout.endswith("+alpha") or not bare:
         return layout
@@ -114,7 +116,14 @@ def _blocks(data: bytes, png: Png, name: str) -> list[_Block]:
             blocks[-1].samples.append(contents if kind == b"IDAT" else contents[4:])
     if len(blocks) != png.frames or not all(block.samples for block in blocks):
         raise damaged(name, f"the PNG announces {png.frames} frames and has {len(blocks)}")
+    _check_first(blocks[0], png, name)
     return blocks
+
+
+def _check_first(block: _Block, png: Png, name: str) -> None:
+    """The samples of IDAT are those of the whole canvas, whatever their frame says."""
+    if (block.width, block.height) != (png.width, png.height):
+        raise damaged(name, "the first frame of the PNG does not fill its canvas")
 
 
 def _block(contents: memoryview, png: Png, name: str) -> _Block:
@@ -126,6 +135,14 @@ def _block(contents: memoryview, png: Png, name: str) -> _Block:
         raise damaged(name, "a frame of the PNG does not lie on its canvas")
     seconds = Fraction(part, whole or _HUNDREDTHS)
     return _Block(left, top, width, height, seconds, dispose, blend)
+
+
+def _played(blocks: list[_Block], poster: int) -> list[_Block]:
+    """Before the first frame there is nothing to go back to but the background."""
+    first = blocks[poster]
+    if first.dispose == _PREVIOUS:
+        first = replace(first, dispose=_BACKGROUND)
+    return [*blocks[:poster], first, *blocks[poster + 1 :]]
 
 
 def _shots(png: Png, blocks: list[_Block], header: Header, name: str, start: int) -> Iterator[Shot]:
