@@ -152,6 +152,19 @@ def test_without_hard_links_nothing_is_replaced_either(
     assert left(tmp_path) == ["a.png"]
 
 
+def test_a_name_that_was_claimed_in_vain_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "link", refused)
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(OutputError, match="Input/output error"):
+        write_bytes(tmp_path / "a.png", b"one", overwrite=False)
+    assert left(tmp_path) == []
+
+
 def test_of_many_writers_one_wins(tmp_path: Path) -> None:
     target, refused = tmp_path / "a.png", []
 

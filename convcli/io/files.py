@@ -253,7 +253,11 @@ def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
         raise
     except (OSError, AttributeError, NotImplementedError):  # FAT, some network shares
         _claim(target)
-        temporary.replace(target)
+        try:
+            temporary.replace(target)
+        except BaseException:
+            target.unlink()  # empty, and ours
+            raise
 
 
 def _mode(target: Path) -> int | None:
