@@ -99,6 +99,28 @@ def test_a_text_bomb_is_refused_and_a_large_profile_is_not() -> None:
     assert image.metadata.icc == profile
 
 
+def _raw(kind: bytes, contents: bytes) -> tuple[bytes, bytes]:
+    told = b"\n%s\n%8d\n%s\n" % (kind, len(contents), contents.hex().encode())
+    return b"tEXt", b"Raw profile type " + kind + b"\0" + told
+
+
+def test_of_raw_profiles_exif_is_decoded_and_others_are_kept() -> None:
+    iptc, ours = _raw(b"iptc", b"8BIM"), b"II*\0" + bytes(8)
+    chunks = (iptc, _raw(b"APP1", b"http://ns.adobe.com/"), _raw(b"exif", b"Exif\0\0" + ours))
+    payload = png_file((1, 1, 8, 0, 0), b"\0a", *chunks)
+    metadata = decode(payload, "x.png", max_pixels=None).metadata
+    assert (metadata.exif, metadata.png) == (ours, (iptc,))
+
+
+def test_what_describes_colour_goes_on_once() -> None:
+    colour = [(kind, bytes([n] * 8)) for n, kind in enumerate((b"gAMA", b"cICP", b"mDCV", b"cLLI"))]
+    twice = (b"gAMA", b"\7" * 4)
+    image = decode(png_file((1, 1, 8, 0, 0), b"\0a", *colour, twice), "x.png", max_pixels=None)
+    assert list(image.metadata.png) == colour
+    kinds = [kind for kind, _ in png_chunks(encode(image, "PNG"))]
+    assert kinds[:6] == [b"IHDR", *(kind for kind, _ in colour), b"IDAT"]
+
+
 def test_a_broken_profile_is_dropped_aloud() -> None:
     payload = png_file((1, 1, 8, 0, 0), b"\0a", (b"iCCP", b"name\0\0nonsense"))
     image = decode(payload, "x.png", max_pixels=None)

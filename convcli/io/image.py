@@ -29,7 +29,8 @@ class Metadata:
     `icc`: an ICC profile that fits the layout. `exif`: a TIFF stream (`II*\\0` or `MM\\0*` first,
     without `Exif\\0\\0`), orientation reset to 1. `xmp`: a packet, orientation reset to 1.
     `dpi`: dots per inch, horizontal and vertical. `comment`: that of a JPEG. `png`: text and colour
-    chunks (gAMA, cHRM, sRGB, cICP, tEXt, zTXt, iTXt) as (type, contents), which only PNG can hold.
+    chunks (gAMA, cHRM, sRGB, cICP, mDCV, cLLI, tEXt, zTXt, iTXt) as (type, contents), which only
+    PNG can hold.
     """  # noqa: D301 - raw would break the two escapes that the reader needs to see
 
     icc: bytes | None = None

@@ -27,8 +27,10 @@ DEPTHS = {
     GREY: {1, 2, 4, 8, 16}, RGB: {8, 16}, PALETTE: {1, 2, 4, 8},
     GREY_ALPHA: {8, 16}, RGB_ALPHA: {8, 16},
 }  # fmt: skip
-_CARRIED = {b"gAMA", b"cHRM", b"sRGB", b"cICP", b"tEXt", b"zTXt", b"iTXt"}
+_COLOUR = {b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"}  # of each at most one
+_TEXT = {b"tEXt", b"zTXt", b"iTXt"}
 _XMP_KEY = b"XML:com.adobe.xmp"
+_RAW_EXIF = {b"Raw profile type exif", b"Raw profile type APP1"}
 _TEXT_LIMIT, _TEXTS_LIMIT, _PROFILE_LIMIT = 1 << 20, 1 << 24, 1 << 24  # bytes once inflated
 _INCH = 0.0254  # metres
 
@@ -142,20 +144,23 @@ def read_metadata(png: Png, name: str) -> Metadata:
     icc = png.chunk(b"iCCP")
     texts = _texts(png, name)
     xmp = next((text for key, text in texts if key == _XMP_KEY), None)
-    raw = next((text for key, text in texts if key.startswith(b"Raw profile type ")), None)
-    # cICP, sRGB and gAMA describe colour; tEXt and its kin are kept unless decoded above.
-    kept = [
-        chunk
-        for chunk, (key, _) in zip(png.chunks, texts, strict=True)
-        if chunk[0] in _CARRIED and key != _XMP_KEY and not key.startswith(b"Raw profile type ")
-    ]
+    raw = next(filter(None, (_raw_exif(text) for key, text in texts if key in _RAW_EXIF)), None)
     return Metadata(
         icc=_inflate(icc.partition(b"\0")[2][1:], _PROFILE_LIMIT, name) or None if icc else None,
-        exif=png.chunk(b"eXIf") or _raw_exif(raw),
+        exif=png.chunk(b"eXIf") or raw,
         xmp=xmp or None,
         dpi=_dpi(png.chunk(b"pHYs")),
-        png=tuple(kept),
+        png=tuple(_kept(png, texts)),
     )
+
+
+def _kept(png: Png, texts: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Chunks that describe colour, the first of each kind, and texts that were not decoded."""
+    seen: set[bytes] = set()
+    for chunk, (key, _) in zip(png.chunks, texts, strict=True):
+        if chunk[0] in _COLOUR - seen or (chunk[0] in _TEXT and key not in _RAW_EXIF | {_XMP_KEY}):
+            yield chunk
+        seen.add(chunk[0])
 
 
 def _texts(png: Png, name: str) -> list[tuple[bytes, bytes]]:
@@ -201,9 +206,9 @@ def _bomb(name: str, what: str, limit: int) -> InputError:
     )
 
 
-def _raw_exif(text: bytes | None) -> bytes | None:
+def _raw_exif(text: bytes) -> bytes | None:
     """ImageMagick's way before eXIf: name, length and hexadecimal digits, one to a line."""
-    words = text.split() if text else []
+    words = text.split()
     try:  # no pattern of blanks and digits: on hostile text it would try every way to part them
         exif = bytes.fromhex(b"".join(words[2:]).decode())
     except ValueError:
