@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from convcli.io import (
     losses,
     output_format,
     probe,
+    tiff_write,
 )
 
 if TYPE_CHECKING:
@@ -255,3 +257,25 @@ def test_the_comment_of_a_jpeg_is_kept_or_its_loss_said() -> None:
     assert back.metadata.comment == b"by hand"
     assert losses(back, "JPEG") == ()
     assert "PNG keeps no comment" in losses(back, "PNG")
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("deep", [1, 12])
+def test_exif_that_points_back_to_itself_is_written_once(
+    monkeypatch: pytest.MonkeyPatch,
+    big: bool,  # noqa: FBT001 - a column of the table
+    deep: int,
+) -> None:
+    if big:
+        monkeypatch.setattr(tiff_write, "_CLASSIC", 0)
+    wide, step = 20, 2 + 12 * 20 + 4
+    starts = [8 + step * (level % deep) for level in range(1, deep + 1)]
+    tables = (
+        struct.pack("<H", wide) + struct.pack("<HHII", 34665, 4, 1, start) * wide + bytes(4)
+        for start in starts
+    )
+    exif = b"II*\0" + struct.pack("<I", 8) + b"".join(tables)
+    image = replace(picture("rgb"), metadata=Metadata(exif=exif))
+    written = encode(image, "TIFF")
+    assert len(written) < 40_000
+    np.testing.assert_array_equal(decode(written, "x.tif", max_pixels=None).samples, image.samples)

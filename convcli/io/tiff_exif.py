@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from convcli.io.tiff_directory import BIG_SIZES, entries
+from convcli.io.tiff_directory import BIG_SIZES, DIRECTORIES, byte_order, entries, moved
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 DESCRIPTIVE = (270, 271, 272, 305, 306, 315, 33432)
 EXIF_IFD, GPS_IFD = 34665, 34853
 
-_INTEROP_IFD = 40965
-_DIRECTORIES = {EXIF_IFD, GPS_IFD, _INTEROP_IFD}
 _ASCII, _LONG, _SIGNED, _IFD8 = 2, 4, 17, 18
 _NARROW = {16: 4, _SIGNED: 9, _IFD8: 13}  # types of 64 bits: those of 32 that are as good
 _ALL = range(1 << 16)
@@ -36,11 +34,6 @@ HEAD = 1 << 16
 """Bytes that hold the first directory of what `tifffile` writes: it comes before the samples."""
 
 Tag = tuple[int, int, int, bytes | int, bool]
-
-
-def byte_order(exif: Buffer | None) -> Literal["<", ">"]:
-    """Order that a TIFF must have to take the stream as it is: `<` or `>`."""
-    return ">" if exif and exif[:2] == b"MM" else "<"
 
 
 def tags(exif: bytes | None) -> Iterator[Tag]:
@@ -62,28 +55,31 @@ def attach(tiff: BinaryIO, exif: bytes | None) -> None:
 
     BigTIFF has directories of another form: those of the stream are translated.
     """
-    found = {tag: place for tag, _, place, _ in _first(exif) if tag in {EXIF_IFD, GPS_IFD}}
-    if not found or exif is None:
+    starts = _directories(exif)
+    if not starts or exif is None:
         return
     tiff.seek(0)
     head = tiff.read(HEAD)
     end = tiff.seek(0, os.SEEK_END)
     base = end + end % 2
     order, big = byte_order(exif), head[2:4] in {b"+\0", b"\0+"}
-    blob = bytearray() if big else bytearray(exif)
+    blob = bytearray() if big else moved(exif, starts.values(), base)
     for holder, _, place, at in _first(head):
         tag = holder + 1
-        if tag in found:
-            (start,) = struct.unpack_from(order + "I", exif, found[tag])
-            moved = (
-                _copied(blob, exif, start, base, big=True)
-                if big
-                else _move(blob, exif, start, base)
-            )
+        if tag in starts:
+            start = starts[tag]
+            there = _copied(blob, exif, start, base, big=True) if big else base + start
             _put(tiff, at, struct.pack(order + "HH", tag, _IFD8 if big else _LONG))
-            _put(tiff, place, struct.pack(order + ("Q" if big else "I"), moved))
+            _put(tiff, place, struct.pack(order + ("Q" if big else "I"), there))
     _put(tiff, end, b"\0" * (end % 2))
     _put(tiff, base, bytes(blob))
+
+
+def _directories(exif: bytes | None) -> dict[int, int]:
+    """Where the Exif and GPS directories of the stream begin."""
+    places = {tag: place for tag, _, place, _ in _first(exif) if tag in {EXIF_IFD, GPS_IFD}}
+    order = byte_order(exif or b"")
+    return {tag: struct.unpack_from(order + "I", exif or b"", at)[0] for tag, at in places.items()}
 
 
 def _put(file: BinaryIO, at: int, piece: bytes) -> None:
@@ -111,18 +107,6 @@ def _start(stream: bytes) -> int | None:
     return int(start)
 
 
-def _move(blob: bytearray, exif: bytes, start: int, base: int) -> int:
-    """Add `base` to the offsets in the directory at `start`, and in those it points to."""
-    order = byte_order(exif) + "I"
-    for tag, size, place, at in entries(exif, start):
-        if tag in _DIRECTORIES:
-            (inner,) = struct.unpack_from(order, exif, place)
-            struct.pack_into(order, blob, place, _move(blob, exif, inner, base))
-        elif size > 4:  # noqa: PLR2004 - longer values live elsewhere
-            struct.pack_into(order, blob, at + 8, base + place)
-    return base + start
-
-
 def _copied(  # noqa: PLR0913 - what, from where, to where
     blob: bytearray, data: Buffer, start: int, base: int, *, big: bool, kept: Container[int] = _ALL
 ) -> int:
@@ -137,7 +121,7 @@ def _copied(  # noqa: PLR0913 - what, from where, to where
         (kind,) = struct.unpack_from(order + "H", data, at + 2)
         if tag not in kept or not size or place + size > len(data):
             continue
-        if tag in _DIRECTORIES:
+        if tag in DIRECTORIES:
             inner = _copied(blob, data, _pointer(data, place, size), base, big=big)
             kind, number, value = _IFD8 if big else _LONG, 1, struct.pack(order + offset_as, inner)
         else:
@@ -179,7 +163,7 @@ def _check(data: Buffer, start: int, seen: set[int]) -> None:
         raise ValueError("directories that go round in circles, or values that overlap")
     seen.add(start)
     for tag, size, place, _ in found:
-        if tag in _DIRECTORIES:
+        if tag in DIRECTORIES:
             _check(data, _pointer(data, place, size), seen)
 
 
@@ -210,7 +194,7 @@ def gathered(data: Buffer, start: int) -> bytes | None:
     if not found or sum(size for _, size, *_ in found) > _LARGEST:
         return None
     for tag, size, place, _ in found:
-        if tag in _DIRECTORIES:
+        if tag in DIRECTORIES:
             _check(data, _pointer(data, place, size), set())
     order = byte_order(data)
     stream = bytearray((b"MM\0*" if order == ">" else b"II*\0") + b"\0" * 4)

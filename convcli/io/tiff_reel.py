@@ -13,18 +13,13 @@ import struct
 from typing import TYPE_CHECKING
 
 from convcli.errors import OutputError
-from convcli.io.tiff_directory import entries
-from convcli.io.tiff_exif import EXIF_IFD, GPS_IFD
+from convcli.io.tiff_directory import byte_order, moved
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from convcli.io.film import Film
 
-_INTEROP_IFD = 40965
-_DIRECTORIES = {EXIF_IFD, GPS_IFD, _INTEROP_IFD}
-_OFFSETS = {273, 324}  # of strips, of tiles
-_LONG, _INLINE = 4, 4
 _CLASSIC = 42
 
 
@@ -38,14 +33,13 @@ class Joiner:
     def add(self, payload: bytes, seconds: Fraction) -> None:
         """Take the next page."""
         del seconds
-        order = ">" if payload[:2] == b"MM" else "<"
+        order = byte_order(payload)
         self._check(payload, order)
         self._whole += b"\0" * (-len(self._whole) % 16)
         base = len(self._whole)
         (start,) = struct.unpack_from(order + "I", payload, 4)
-        moved = bytearray(payload)
-        _move(moved, payload, start, base)
-        self._whole += moved if base == 0 else b"\0" * 8 + moved[8:]
+        page = moved(payload, [start], base)
+        self._whole += page if base == 0 else b"\0" * 8 + page[8:]
         struct.pack_into(order + "I", self._whole, self._link, base + start)
         (count,) = struct.unpack_from(order + "H", payload, start)
         self._link = base + start + 2 + 12 * count
@@ -63,19 +57,3 @@ class Joiner:
             )
         if self._whole and self._whole[:2] != payload[:2]:
             raise OutputError("The pages differ in byte order.", "Write them with --frames N.")
-
-
-def _move(moved: bytearray, payload: bytes, start: int, base: int) -> None:
-    """Add `base` to the offsets in the directory at `start`, and in those it points to."""
-    order = ">" if payload[:2] == b"MM" else "<"
-    for tag, size, place, at in entries(payload, start):
-        if size > _INLINE:
-            struct.pack_into(order + "I", moved, at + 8, base + place)
-        if tag in _DIRECTORIES:
-            (inner,) = struct.unpack_from(order + "I", payload, place)
-            struct.pack_into(order + "I", moved, place, base + inner)
-            _move(moved, payload, inner, base)
-        elif tag in _OFFSETS:
-            values = f"{order}{size // _LONG}I"
-            offsets = struct.unpack_from(values, payload, place)
-            struct.pack_into(values, moved, place, *(base + offset for offset in offsets))

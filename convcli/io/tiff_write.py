@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from convcli.errors import UsageError
 from convcli.io import tiff_exif
 from convcli.io.flow import ordered
+from convcli.io.tiff_directory import byte_order
 from convcli.io.tiff_metadata import XMP
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Pieces:
         self.kind = compression or ("deflate" if compress else "none")
         self.level = {"level": max(compress, 1)} if self.kind in _LEVELLED else {}
         self._exif = tiff_exif.sound(about.metadata.exif)
-        self._order = tiff_exif.byte_order(self._exif)
+        self._order = byte_order(self._exif or b"")
         self._dtype = np.dtype(about.samples.dtype).newbyteorder(self._order)
         row = shape[1] * shape[2] * self._dtype.itemsize
         self.high = tile or min(shape[0], max(1, _STRIP // row))
