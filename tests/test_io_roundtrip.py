@@ -279,3 +279,23 @@ def test_exif_that_points_back_to_itself_is_written_once(
     written = encode(image, "TIFF")
     assert len(written) < 40_000
     np.testing.assert_array_equal(decode(written, "x.tif", max_pixels=None).samples, image.samples)
+
+
+@pytest.mark.parametrize(("kind", "big"), [("deflate", False), ("zstd", False), ("lzw", True)])
+def test_a_tiff_has_room_for_samples_that_grow_when_they_are_packed(
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    big: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (64, 64, 1)).astype(np.uint8)
+    monkeypatch.setattr(tiff_write, "_CLASSIC", noise.nbytes * 5 // 4)
+    written = encode(Image(noise, "grey"), "TIFF", compression=kind)
+    assert (written[2:4] == b"+\0") == big
+    assert len(written) > noise.nbytes * (1.25 if big else 1)
+
+
+def test_a_jpeg_is_no_larger_than_libjpeg_reads() -> None:
+    image = Image(np.zeros((65500, 1, 1), np.uint8), "grey")
+    assert pillow(encode(image, "JPEG")).size == (1, 65500)
+    with pytest.raises(OutputError, match="JPEG ends at 65500 a side"):
+        encode(replace(image, samples=np.zeros((65501, 1, 1), np.uint8)), "JPEG")

@@ -32,6 +32,7 @@ _LEVELLED = {"deflate", "zstd"}
 _BYTES = 1  # TIFF's type of XMP
 _STRIP = 1 << 18  # bytes, as tifffile cuts them
 _CLASSIC = (1 << 32) - (1 << 26)  # bytes that offsets of 32 bits reach, less what tags may need
+_GROWTH = {"lzw": 1.5}  # 12 bits for a byte at worst; the others grow by a thousandth
 _SIDE = 16  # what sides of tiles are multiples of
 
 
@@ -97,10 +98,10 @@ class Pieces:
         import tifffile
 
         rows, columns, channels = self.shape
-        plain = rows * columns * channels * self._dtype.itemsize
+        most = rows * columns * channels * self._dtype.itemsize * _GROWTH.get(self.kind, 1.0)
         shape = (rows, columns) if channels == 1 else self.shape
         metadata = self.about.metadata
-        with tifffile.TiffWriter(file, bigtiff=plain > _CLASSIC, byteorder=self._order) as writer:
+        with tifffile.TiffWriter(file, bigtiff=most > _CLASSIC, byteorder=self._order) as writer:
             writer.write(
                 chain.from_iterable(pieces),
                 shape=shape,

@@ -31,7 +31,8 @@ _NAMED = {
     "comment": "comment",
 }
 _BITS = {"uint8": 8, "uint16": 16}
-_LONGEST = {"JPEG": 65535, "WEBP": 16383, "AVIF": 65536, "GIF": 65535}
+# JPEG could have 65535, but libjpeg, which most programs read it with, stops at 65500.
+_LONGEST = {"JPEG": 65500, "WEBP": 16383, "AVIF": 65536, "GIF": 65535}
 
 
 def encode(  # noqa: PLR0913 - each is a choice of the user's
