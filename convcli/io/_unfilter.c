@@ -5,9 +5,10 @@
  *     c b        0 nothing   1 a   2 b   3 floor((a + b) / 2)   4 the nearest of a, b, c to a + b - c
  *     a x
  *
- *     undo(filtered, rows, pixel, first, stop)
+ *     undo(filtered, rows, count, pixel, first, stop)
  *
- * Python hands over two buffers: `filtered`, rows of 1 + n bytes, and `rows`, of n bytes each.
+ * Python hands over two buffers: `filtered`, `count` rows of 1 + n bytes, and `rows`, of n bytes each.
+ * Rows before `first` are done, by this thread or another: the next one is foretold by them.
  */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
