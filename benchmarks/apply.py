@@ -1,7 +1,7 @@
 """
 How long filtering a photograph takes, as a whole process, beside the programs that do the same.
 
-    python benchmarks/apply.py [--sizes 1,12,24] [--runs 5] [--only png 3x3 opencv] [--json FILE]
+    python benchmarks/apply.py [--sizes 1,12,24] [--runs 5] [--only png 3x3 opencv] [--photos DIR]
 
 Read, decode, filter, encode, write: PNG to PNG and JPEG to JPEG at the same quality, without
 subsampling. Runs are interleaved and medians printed, each as a multiple of what convcli takes,
@@ -10,7 +10,7 @@ convcli's: the largest difference of levels is printed, borders left out. A prog
 longer than `--patience` seconds then is not run again. `--only` keeps the rows that have one of
 the words for form and kernel, and the programs named.
 
-The photograph is the largest in the folder of `--photos`, if there is one, else the sample;
+The photograph is the largest in the folder of `--photos`, if one is named, else the sample;
 scaled to size, whose smoothness flatters every encoder alike.
 """
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "samples" / "dandelions.jpg"
-PHOTOS = ROOT.parent / "shared" / "photos" / "originals"
 FORMS = ("png", "jpg")
 BORDER = 8
 """Pixels at the edges where programs differ: the reach of the largest kernel and one."""
@@ -44,9 +43,10 @@ BORDER = 8
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
-def photograph(folder: Path) -> Path:
+def photograph(folder: Path | None) -> Path:
     """The largest photograph there, else the sample."""
-    return max(folder.glob("*.jpg"), key=lambda path: path.stat().st_size, default=SAMPLE)
+    found = folder.glob("*.jpg") if folder else ()
+    return max(found, key=lambda path: path.stat().st_size, default=SAMPLE)
 
 
 def scaled(photo: Path, megapixels: float, form: str, folder: Path) -> Path:
@@ -137,7 +137,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--sizes", default="1,12,24", help="megapixels")
     parser.add_argument("--only", nargs="+", default=[], help="png jpg 3x3 15x15, programs")
-    parser.add_argument("--photos", type=Path, default=PHOTOS)
+    parser.add_argument("--photos", type=Path, help="a folder of JPEG files")
     parser.add_argument("--patience", type=float, default=20.0, help="seconds")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
