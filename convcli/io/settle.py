@@ -1,8 +1,8 @@
 """
 decoded samples + what the file said about them -> an upright Image.
 
-The last step of every reader: orientation baked in and reset, profiles that do not fit dropped,
-byte order and memory layout made plain.
+The last step of every reader: orientation baked in and reset, profiles that do not fit and the
+thumbnail dropped, byte order and memory layout made plain.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from convcli.io.image import Image, Layout, Metadata, Samples
 from convcli.io.orientation import stated, swaps_sides, upright, upright_exif, upright_xmp
+from convcli.io.thumbnail import without_thumbnail
 
 _SPACES = {b"GRAY": "grey", b"RGB ": "rgb"}
 
@@ -33,6 +34,10 @@ def settle(
         notes = (*notes, f"orientation {turn} baked in")
     if swaps_sides(turn) and metadata.dpi is not None:
         metadata = replace(metadata, dpi=metadata.dpi[::-1])
+    exif = without_thumbnail(metadata.exif) if metadata.exif else None
+    if exif != metadata.exif:
+        metadata = replace(metadata, exif=exif)
+        notes = (*notes, "EXIF thumbnail left out: it shows the input")
     unfit = _unfit_profile(metadata.icc, layout)
     if unfit:
         metadata, notes = replace(metadata, icc=None), (*notes, unfit)
