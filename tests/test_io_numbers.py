@@ -68,6 +68,24 @@ def npy_header(text: str) -> bytes:
     return b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text.encode()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-" * 5000 + "1",
+        "(" * 9000,
+        "[1",
+        "{}",
+        "7",
+        "{'descr': '<f8', 'shape': 1 + 'a'}",
+        "\0",
+        "{[]: 1}",
+    ],
+)
+def test_npy_headers_that_are_no_header_are_refused_in_plain_words(text: str) -> None:
+    with pytest.raises(InputError, match=r"x\.npy can't be read: its \.npy header names no dtype"):
+        probe(npy_header(text), "x.npy")
+
+
 def test_npy_sizes_are_held_against_the_bytes_and_the_limit() -> None:
     huge = npy_header("{'descr': '<f8', 'fortran_order': False, 'shape': (60000, 60000), }")
     with pytest.raises(InputError, match=r"x\.npy is too large"):

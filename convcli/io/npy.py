@@ -32,8 +32,7 @@ def _npy_header(data: bytes, name: str) -> tuple[Any, tuple[int, ...], bool, int
     length = int.from_bytes(data[8:start], "little")
     if data[:6] != _MAGIC or data[6] not in {1, 2} or not 0 < length <= _HEADER_LIMIT:
         raise damaged(name, "its .npy header is none convcli knows")
-    header = ast.literal_eval(data[start : start + length].decode("latin-1").strip())
-    descr, shape, fortran = header["descr"], header["shape"], header["fortran_order"]
+    descr, shape, fortran = _fields(data[start : start + length], name)
     if not isinstance(descr, str) or np.dtype(descr).kind not in "biuf" or descr[2:] in _TOO_WIDE:
         raise InputError(
             f"{name} holds {descr!r}.", "convcli takes bool, integers and floats of up to 64 bits."
@@ -42,6 +41,15 @@ def _npy_header(data: bytes, name: str) -> tuple[Any, tuple[int, ...], bool, int
     if not whole or not 1 <= len(shape) <= _SOLID:
         raise InputError(f"{name} has shape {shape!r}.", "1, 2 or 3 dimensions, none of them empty")
     return np.dtype(descr), shape, bool(fortran), start + length
+
+
+def _fields(header: bytes, name: str) -> tuple[Any, Any, Any]:
+    """What the header names: dtype, shape and order; MemoryError and RecursionError are its own."""
+    try:
+        said = ast.literal_eval(header.decode("latin-1").strip())
+        return said["descr"], said["shape"], said["fortran_order"]
+    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
+        raise damaged(name, "its .npy header names no dtype, shape and order") from None
 
 
 def _sides(shape: tuple[int, ...]) -> tuple[int, int, int]:
