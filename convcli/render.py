@@ -161,6 +161,8 @@ def _planned(source: str, header: Header, plan: Plan) -> Iterator[str]:
     yield f"{source}: {header.format}, " + shape(
         header.width, header.height, header.channels, header.dtype
     )
+    if header.frames > 1:
+        yield f"  frames   {header.frames:,} in the file; this is the plan of the first"
     yield f"  output   {shape(width, height, channels, treatment.finish.scale.dtype)}"
     for number, stage in enumerate(plan.stages, start=1):
         yield f"  stage {number}  {stage.name}: {stage.engine} ({stage.body}), {stage.reason}"

@@ -272,3 +272,16 @@ def test_the_command_counts_frames_in_its_report(
     item = json.loads(one.read_text())["items"][0]
     assert item["frames"] == 1
     assert not any("first of" in note for note in item["notes"])
+
+
+def test_a_plan_says_that_the_file_holds_more_pictures(
+    tmp_path: Path, arrays: list[NDArray[Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [str(tmp_path / name) for name in ("film.gif", "pages.tif", "one.png")]
+    for path, form, count in zip(paths, ("GIF", "TIFF", "PNG"), (3, 3, 1), strict=True):
+        (tmp_path / path).write_bytes(film(form, arrays[:count]))
+    assert run(["plan", *paths, "-m", "1"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "frames" in line]
+    assert lines == ["  frames   3 in the file; this is the plan of the first"] * 2
+    assert run(["plan", *paths, "-m", "1", "--json"]) == 0
+    assert [found["frames"] for found in json.loads(capsys.readouterr().out)] == [3, 3, 1]

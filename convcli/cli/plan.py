@@ -77,6 +77,7 @@ def as_data(source: str, header: Header, plan: Plan) -> dict[str, Any]:
         "format": header.format,
         "shape": [header.height, header.width, header.channels],
         "dtype": header.dtype,
+        "frames": header.frames,
         "out_shape": list(plan.shape),
         "out_dtype": treatment.finish.scale.dtype,
         "stages": [
