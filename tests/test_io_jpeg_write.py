@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from convcli.errors import OutputError
-from convcli.io import Image, Metadata, encode, jpeg_write
+from convcli.io import Image, Metadata, decode, encode, jpeg_write, losses
 
 if TYPE_CHECKING:
     from convcli.io import Layout
@@ -76,12 +76,16 @@ def test_metadata_comes_before_the_picture_in_the_usual_order() -> None:
     assert [payload.count(b"JFIF\0"), payload.count(b"\xff\xdd")] == [1, 0]
 
 
-@pytest.mark.parametrize("kind", ["exif", "xmp", "comment"])
-def test_what_no_segment_can_hold_is_refused_by_name(kind: str) -> None:
-    image = Image(
-        picture(8, 8, "grey").samples,
-        "grey",
-        Metadata(**{kind: bytes(70_000)}),  # type: ignore[arg-type]  # one of three
-    )
-    with pytest.raises(OutputError, match=kind if kind == "comment" else kind.upper()):
-        encode(image, "JPEG")
+@pytest.mark.parametrize("field", ["exif", "xmp", "comment"])
+def test_metadata_that_jpeg_has_no_room_for_is_left_out_and_told(field: str) -> None:
+    known: dict[str, bytes] = {"exif": b"II*\0", "xmp": b"<x/>", "comment": b"a hill"}
+    long = {**known, field: known[field].ljust(65_600, b"z")}
+    image = replace(picture(20, 30, "rgb"), metadata=Metadata(**long))  # type: ignore[arg-type]
+    back = decode(encode(image, "JPEG"), "out.jpg", max_pixels=None).metadata
+    kept = {**known, field: None}
+    assert {name: getattr(back, name) for name in kept} == kept
+    named = field if field == "comment" else field.upper()
+    [told] = losses(image, "JPEG")
+    assert told.startswith(f"{named} left out: it has 65,6")
+    assert told.endswith("JPEG has room for 65,533")
+    assert losses(replace(image, metadata=Metadata(**known)), "JPEG") == ()  # type: ignore[arg-type]

@@ -104,18 +104,34 @@ def _stitched(scans: Iterable[bytes]) -> Iterator[bytes]:
         yield scan
 
 
+def losses(metadata: Metadata) -> tuple[str, ...]:
+    """What a JPEG has no room for, as sentences: a segment ends at 65,533 bytes."""
+    return tuple(
+        f"{kind} left out: it has {len(contents):,} bytes, JPEG has room for {_LONGEST:,}"
+        for kind, _, contents in _segments(metadata)
+        if len(contents) > _LONGEST
+    )
+
+
+def _segments(metadata: Metadata) -> Iterator[tuple[str, int, bytes]]:
+    """What goes into one segment each: its name, marker, contents."""
+    if metadata.exif:
+        yield "EXIF", APP1, EXIF + metadata.exif
+    if metadata.xmp:
+        yield "XMP", APP1, XMP + metadata.xmp
+    if metadata.comment:
+        yield "comment", COM, metadata.comment
+
+
 def _metadata(metadata: Metadata) -> Iterator[bytes]:
     yield _segment(APP0, b"JFIF\0\1\1" + _density(metadata.dpi) + b"\0\0")
-    if metadata.exif:
-        yield _segment(APP1, EXIF + metadata.exif)
-    if metadata.xmp:
-        yield _segment(APP1, XMP + metadata.xmp)
+    fitting = [(at, text) for _, at, text in _segments(metadata) if len(text) <= _LONGEST]
+    yield from (_segment(marker, text) for marker, text in fitting if marker != COM)
     icc = metadata.icc or b""
     parts = [icc[at : at + _PART] for at in range(0, len(icc), _PART)]
     for number, part in enumerate(parts, 1):
         yield _segment(APP2, ICC + bytes((number, len(parts))) + part)
-    if metadata.comment:
-        yield _segment(COM, metadata.comment)
+    yield from (_segment(marker, text) for marker, text in fitting if marker == COM)
 
 
 def _density(dpi: tuple[float, float] | None) -> bytes:
@@ -126,8 +142,4 @@ def _density(dpi: tuple[float, float] | None) -> bytes:
 
 
 def _segment(marker: int, contents: bytes) -> bytes:
-    if len(contents) > _LONGEST:
-        kinds = {EXIF: "EXIF", XMP: "XMP"}
-        kind = next((word for head, word in kinds.items() if contents.startswith(head)), "comment")
-        raise ValueError(f"{kind} of {len(contents):,} bytes does not fit, {_LONGEST:,} would")
     return struct.pack(">BBH", 0xFF, marker, len(contents) + 2) + contents

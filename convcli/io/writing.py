@@ -172,6 +172,10 @@ def losses(image: Image, format: str) -> tuple[str, ...]:  # noqa: A002 - as abo
         lost.append(f"{row.name} keeps no PNG text ({texts} left out)")
     if row.grey_becomes_rgb and image.layout.startswith("grey"):
         lost.append(f"{row.name} has no grey: written as three equal channels")
+    if row.name == "JPEG":
+        from convcli.io import jpeg_write
+
+        lost.extend(jpeg_write.losses(metadata))
     if row.name == "TIFF" and metadata.exif:
         from convcli.io import tiff_exif
 
