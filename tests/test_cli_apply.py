@@ -250,6 +250,16 @@ def test_a_plan_as_data(capsys: pytest.CaptureFixture[str]) -> None:
                 "PGM has no level of compression: --compress 1 changed nothing",
             ],
         ),
+        (
+            "out.tif",
+            ["--compression", "lzw", "--compress", "9"],
+            ["--compression lzw has no levels: --compress 9 changed nothing"],
+        ),
+        (
+            "out.tif",
+            ["--compression", "none", "--compress", "1"],
+            ["--compression none has no levels: --compress 1 changed nothing"],
+        ),
         ("o.pgm", [], []),
     ],
 )

@@ -40,6 +40,9 @@ COMPRESSIONS = {
 }
 """How the samples of TIFF can be packed."""
 
+LEVELLED = frozenset({"deflate", "zstd"})
+"""Those of COMPRESSIONS that have levels: less time, or smaller files."""
+
 
 @record
 class Format:

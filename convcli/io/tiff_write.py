@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from convcli.errors import UsageError
 from convcli.io import tiff_exif
 from convcli.io.flow import ordered
+from convcli.io.formats import LEVELLED
 from convcli.io.tiff_directory import byte_order
 from convcli.io.tiff_metadata import XMP
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from convcli.io.image import Image, Samples
 
 _CODES = {"none": 1, "lzw": 5, "deflate": 8, "zstd": 50000}
-_LEVELLED = {"deflate", "zstd"}
 _BYTES = 1  # TIFF's type of XMP
 _STRIP = 1 << 18  # bytes, as tifffile cuts them
 _CLASSIC = (1 << 32) - (1 << 26)  # bytes that offsets of 32 bits reach, less what tags may need
@@ -77,7 +77,7 @@ class Pieces:
         _check_tile(tile)
         self.about, self.shape, self.tile = about, shape, tile
         self.kind = compression or ("deflate" if compress else "none")
-        self.level = {"level": max(compress, 1)} if self.kind in _LEVELLED else {}
+        self.level = {"level": max(compress, 1)} if self.kind in LEVELLED else {}
         self._exif = tiff_exif.sound(about.metadata.exif)
         self._order = byte_order(self._exif or b"")
         self._dtype = np.dtype(about.samples.dtype).newbyteorder(self._order)

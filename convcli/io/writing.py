@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convcli.errors import ConvError, OutputError
-from convcli.io.formats import FORMATS, Format
+from convcli.io.formats import FORMATS, LEVELLED, Format
 
 if TYPE_CHECKING:
     from convcli.io.image import Image
@@ -189,10 +189,17 @@ def losses(image: Image, format: str) -> tuple[str, ...]:  # noqa: A002 - as abo
 
 def unused(format: str, **said: int | str | None) -> tuple[str, ...]:  # noqa: A002 - as above
     """What was said of _SETTINGS, but means nothing to `format`, as sentences."""
-    row = FORMATS[format]
+    row, kind = FORMATS[format], said.get("compression")
     known = {row.setting} | ({"compression", "tile"} if row.name == "TIFF" else set())
+    vain = {
+        setting: f"{row.name} has no {_SETTINGS[setting]}"
+        for setting in said
+        if setting not in known
+    }
+    if row.name == "TIFF" and kind not in {None, *LEVELLED}:
+        vain["compress"] = f"--compression {kind} has no levels"
     return tuple(
-        f"{row.name} has no {_SETTINGS[setting]}: --{setting} {value} changed nothing"
+        f"{vain[setting]}: --{setting} {value} changed nothing"
         for setting, value in said.items()
-        if value is not None and setting not in known
+        if value is not None and setting in vain
     )
