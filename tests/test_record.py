@@ -37,9 +37,20 @@ class Count:
     below: int = 0
 
 
+@record
+class Odd:
+    row: int
+
+    def __repr__(self) -> str:
+        return "odd"
+
+    def __hash__(self) -> int:
+        return 7
+
+
 @dataclass(frozen=True, slots=True)
 class Witness:
-    row: int
+    row: Any
     column: int = 7
 
 
@@ -62,6 +73,8 @@ def test_what_does_not_fit_the_fields_is_refused(
 
 def test_it_is_shown_compared_and_hashed_as_a_dataclass_is() -> None:
     assert repr(Pair(1, 2)) == repr(Witness(1, 2)).replace("Witness", "Pair")
+    cls: Any = Pair
+    assert repr(cls("a", 2)) == repr(Witness("a", 2)).replace("Witness", "Pair")
     assert hash(Pair(1, 2)) == hash(Witness(1, 2)) == hash(Pair(1, 2))
     others: list[object] = [Witness(1, 2), (1, 2), Pair(2, 1), Pair(1, 3)]
     assert Pair(1, 2) not in others
@@ -71,6 +84,7 @@ def test_it_is_shown_compared_and_hashed_as_a_dataclass_is() -> None:
 
 def test_a_method_of_its_own_stays_and_the_last_step_is_taken() -> None:
     assert str(Pair(1, 2)) == "1:2"
+    assert (repr(Odd(1)), hash(Odd(1))) == ("odd", 7)
     with pytest.raises(ValueError, match="above"):
         Point(-1)
 
