@@ -121,3 +121,29 @@ def test_values_that_overlap_a_thousand_times_are_not_copied() -> None:
     stream += struct.pack("<H", count) + entries + b"\0" * 4
     assert sound(stream.ljust(90_000, b"\0")) is None
     assert sound(stream.ljust(30_000, b"\0")) is not None  # beyond the end
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF 33723", "TIFF 34377", "other APP13", "plain"])
+def test_iptc_is_left_out_and_told(kind: str) -> None:
+    stream, block = BytesIO(), b"Photoshop 3.0\0" + b"8BIM\4\4\0\0\0\0\0\0"
+    if kind.startswith("TIFF"):
+        tag = (int(kind[5:]), 7, len(block), block, True)
+        tifffile.imwrite(stream, np.zeros((4, 5), np.uint8), extratags=[tag], metadata=None)
+        payload = stream.getvalue()
+    else:
+        plain = encode(Image(samples("rgb"), "rgb"), "JPEG")
+        block = block if kind == "JPEG" else b"Adobe_CM"
+        segment = b"\xff\xed" + struct.pack(">H", len(block) + 2) + block
+        payload = plain if kind == "plain" else plain[:2] + segment + plain[2:]
+    told = ("IPTC and Photoshop data left out",) if kind[:4] in {"JPEG", "TIFF"} else ()
+    assert decode(payload, "in", max_pixels=None).notes == told
+
+
+def test_how_a_png_describes_its_colours_is_told_where_it_is_lost() -> None:
+    chunks = ((b"gAMA", b"\0\1\x86\xa0"), (b"cHRM", bytes(32)), (b"sRGB", b"\0"))
+    image = Image(samples("rgb"), "rgb", Metadata(png=chunks))
+    [told] = losses(image, "TIFF")
+    assert told == "TIFF keeps no PNG description of colour (gAMA cHRM left out)"
+    assert losses(image, "PNG") == ()
+    assert losses(Image(samples("rgb"), "rgb", Metadata(png=chunks[2:])), "JPEG") == ()
+    assert losses(Image(samples("rgb"), "rgb", Metadata(png=chunks, icc=b"x")), "TIFF") == ()

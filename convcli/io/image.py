@@ -20,6 +20,9 @@ Layout: TypeAlias = Literal["grey", "grey+alpha", "rgb", "rgb+alpha", "numbers"]
 
 CHANNELS: dict[Layout, int] = {"grey": 1, "grey+alpha": 2, "rgb": 3, "rgb+alpha": 4}
 
+NO_IPTC = "IPTC and Photoshop data left out"
+"""The note of readers that come upon these."""
+
 
 @record
 class Metadata:

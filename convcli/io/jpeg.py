@@ -12,7 +12,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from convcli.errors import InputError
-from convcli.io.image import CHANNELS, Header, Image, Layout, Metadata, Samples
+from convcli.io.image import CHANNELS, NO_IPTC, Header, Image, Layout, Metadata, Samples
 from convcli.io.limits import check_size, damaged
 from convcli.io.orientation import stated, swaps_sides
 from convcli.io.settle import settle
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SOI, EOI, SOS = 0xD8, 0xD9, 0xDA
-APP0, APP1, APP2, COM = 0xE0, 0xE1, 0xE2, 0xFE
+APP0, APP1, APP2, APP13, COM = 0xE0, 0xE1, 0xE2, 0xED, 0xFE
+PHOTOSHOP = b"Photoshop 3.0\0"  # around IPTC, too
 EXIF, XMP, ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
@@ -49,6 +50,7 @@ class Jpeg:
     exif: bytes | None = None
     xmp: bytes | None = None
     comment: bytes | None = None
+    photoshop: bool = False
     icc: dict[int, bytes] = field(default_factory=dict)
 
     @property
@@ -99,6 +101,8 @@ def _file(jpeg: Jpeg, marker: int, contents: bytes) -> None:
         _file_app1(jpeg, contents)
     elif marker == APP2 and contents.startswith(ICC) and len(contents) > len(ICC) + 2:
         jpeg.icc.setdefault(contents[len(ICC)], contents[len(ICC) + 2 :])
+    elif marker == APP13 and contents.startswith(PHOTOSHOP):
+        jpeg.photoshop = True
     elif marker == COM and jpeg.comment is None:
         jpeg.comment = contents or None
     elif marker == APP2 and contents.startswith(b"MPF\0"):
@@ -167,12 +171,17 @@ def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
     if jpeg.components == 4:  # noqa: PLR2004 - cyan, magenta, yellow, black
         from convcli.io.pillow_read import decode_as
 
-        return decode_as("JPEG", data, name, jpeg.metadata)
+        return decode_as("JPEG", data, name, jpeg.metadata, notes=_notes(jpeg))
     samples = _libjpeg(data).reshape(jpeg.height, jpeg.width, -1)
     if samples.shape[2] != CHANNELS[layout]:
         raise damaged(name, f"its decoder gave {samples.shape[2]} channels")
-    notes = (first_of("JPEG", jpeg.frames, "picture"),) if jpeg.frames > 1 else ()
-    return settle(samples, layout, jpeg.metadata, notes)
+    return settle(samples, layout, jpeg.metadata, _notes(jpeg))
+
+
+def _notes(jpeg: Jpeg) -> tuple[str, ...]:
+    """What is left out on reading."""
+    first = (first_of("JPEG", jpeg.frames, "picture"),) if jpeg.frames > 1 else ()
+    return (*first, NO_IPTC) if jpeg.photoshop else first
 
 
 def _libjpeg(data: bytes) -> Samples:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from convcli.io.image import Metadata
+from convcli.io.image import NO_IPTC, Metadata
 from convcli.io.tiff_exif import gathered
 
 if TYPE_CHECKING:
@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from convcli.io.tiff_directory import Buffer
 
 ICC, XMP = 34675, 700
+_IPTC, _PHOTOSHOP = 33723, 34377
 _PER_INCH = {2: 1.0, 3: 2.54}
 
 
 def read_metadata(page: TiffPage, data: Buffer, notes: list[str]) -> Metadata:
-    """Metadata of one page of the TIFF `data`; a note says what of it is damaged."""
+    """Metadata of one page of the TIFF `data`; notes say what of it is damaged or left out."""
     try:
         exif = gathered(data, page.offset)
     except (struct.error, ValueError):
         notes.append("EXIF left out: it is damaged")
         exif = None
+    if _IPTC in page.tags or _PHOTOSHOP in page.tags:
+        notes.append(NO_IPTC)
     return Metadata(icc=_bytes(page, ICC), exif=exif, xmp=_bytes(page, XMP), dpi=_dpi(page))
 
 

@@ -30,6 +30,8 @@ _NAMED = {
     "dpi": "resolution",
     "comment": "comment",
 }
+_COLOUR = {b"gAMA", b"cHRM", b"cICP"}  # sRGB is what is taken where nothing is said
+_USUAL = (b"gAMA", (45455).to_bytes(4, "big"))  # 1 / 2.2, as good as sRGB
 _BITS = {"uint8": 8, "uint16": 16}
 # JPEG could have 65535, but libjpeg, which most programs read it with, stops at 65500.
 _LONGEST = {"JPEG": 65500, "WEBP": 16383, "AVIF": 65536, "GIF": 65535}
@@ -170,6 +172,10 @@ def losses(image: Image, format: str) -> tuple[str, ...]:  # noqa: A002 - as abo
     texts = sum(kind in {b"tEXt", b"zTXt", b"iTXt"} for kind, _ in metadata.png)
     if texts and "png" not in row.keeps:
         lost.append(f"{row.name} keeps no PNG text ({texts} left out)")
+    described = (chunk for chunk in metadata.png if chunk != _USUAL)
+    colour = " ".join(kind.decode() for kind, _ in described if kind in _COLOUR)
+    if colour and not metadata.icc and "png" not in row.keeps:
+        lost.append(f"{row.name} keeps no PNG description of colour ({colour} left out)")
     if row.grey_becomes_rgb and image.layout.startswith("grey"):
         lost.append(f"{row.name} has no grey: written as three equal channels")
     if row.name == "JPEG":
