@@ -118,3 +118,14 @@ def test_the_files_are_of_every_format_that_is_read() -> None:
     assert len(read) > 20
     assert len(FILES) > 80
     assert np.load(BytesIO(FILES["a.npy"])).shape == (2, 3, 3)
+
+
+def test_a_palette_that_is_no_table_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found among all the bytes: tag 320, whose number of values is off by one."""
+    monkeypatch.chdir(tmp_path)
+    payload = bytearray(FILES["palette.tif"])
+    payload[payload.index(struct.pack("<HH", 320, 3)) + 4] ^= 1
+    Path("palette.tif").write_bytes(payload)
+    assert not attempt("palette.tif")

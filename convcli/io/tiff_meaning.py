@@ -149,9 +149,9 @@ def _full_range(samples: Samples, page: TiffPage, dtype: str) -> Samples:
 def _looked_up(indices: Samples, table: Any) -> Samples:  # noqa: ANN401 - an array or None
     import numpy as np
 
-    if table is None:
+    colours = np.asarray(() if table is None else table, np.uint16)
+    if colours.ndim != 2 or len(colours) != 3:  # noqa: PLR2004 - rows of red, green, blue
         raise ValueError("a palette picture without a palette")
-    colours = np.asarray(table, np.uint16)
     # Some writers fill the 16-bit table with 8-bit values; libtiff guesses the same way.
     eight = colours if colours.max(initial=0) < 256 else colours >> 8  # noqa: PLR2004 - as said
     return eight.astype(np.uint8).T[indices]
