@@ -29,20 +29,29 @@ PHASES = ("read", "decode", "plan", "filter", "verify", "encode", "write")
 
 
 class Clock:
-    """Wall-clock seconds by phase, and from the clock's making to now."""
+    """
+    Wall-clock seconds by phase, and from the clock's making to now.
+
+        encode ##..........####......##     A phase within another takes its time from it: every
+        filter   ####....##                 moment counts once, for the phase that is waited for.
+        decode       ####
+    """
 
     def __init__(self) -> None:
         self.seconds = dict.fromkeys(PHASES, 0.0)
         self._start = time.perf_counter()
+        self._within = 0.0  # seconds of the phases that ran inside the present one
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Add the time spent inside to a phase, also when it fails."""
-        start = time.perf_counter()
+        start, outer, self._within = time.perf_counter(), self._within, 0.0
         try:
             yield
         finally:
-            self.seconds[name] += time.perf_counter() - start
+            spent = time.perf_counter() - start
+            self.seconds[name] += spent - self._within
+            self._within = outer + spent
 
     @property
     def wall(self) -> float:
@@ -164,11 +173,11 @@ COLUMNS: tuple[Column, ...] = (
     _plain("bytes_in", "bytes in", "size of the input file", "B"),
     _plain("bytes_out", "bytes out", "size of the output file", "B"),
     _phase("read", "reading the file"),
-    _phase("decode", "decoding to samples"),
+    _phase("decode", "decoding to samples, as far as filtering waited for it"),
     _phase("plan", "reading the header and deciding"),
-    _phase("filter", "filtering, rounding included"),
+    _phase("filter", "filtering, rounding included, as far as encoding waited for it"),
     _phase("verify", "computing a window once more, naively"),
-    _phase("encode", "encoding"),
+    _phase("encode", "encoding, while later rows are decoded and filtered"),
     _phase("write", "writing the file"),
     _plain("wall", "wall", "the whole image, start to end", "s"),
     Column("megapixels", "Mpx", "Mpx", "pixels read, in millions", lambda item: item.megapixels),
