@@ -14,6 +14,7 @@ from test_io_png_read import KINDS, PER_PIXEL, noise
 
 from convcli.errors import InputError
 from convcli.io import decode, png_rows
+from convcli.io.arrival import at_once
 from convcli.io.png_chunks import Png, read_chunks
 
 PLAIN = [(colour, depth) for colour, depth in KINDS if colour != 3 and depth >= 8]
@@ -26,6 +27,12 @@ needs_compiled = pytest.mark.skipif(
 
 def opened(payload: bytes) -> Png:
     return read_chunks(payload, "x.png", strict=True)
+
+
+def read_rows(png: Png) -> Any:
+    """Samples, or None where they are left to libpng."""
+    rows = png_rows.plain(png)
+    return rows.samples if rows and rows.fill(at_once) else None
 
 
 def stream(payload: bytes) -> bytes:
@@ -55,7 +62,7 @@ def test_every_filter_is_undone_as_libpng_does(
     colour: int, depth: int, sides: tuple[int, int]
 ) -> None:
     payload = noise(colour, depth, sides, interlaced=False, key=False)
-    samples = png_rows.read_rows(opened(payload))
+    samples = read_rows(opened(payload))
     assert samples is not None
     expected = imagecodecs.png_decode(payload)
     assert samples.dtype == expected.dtype
@@ -66,8 +73,8 @@ def test_every_filter_is_undone_as_libpng_does(
 @pytest.mark.parametrize("sides", [(33, 18), (700, 800)])
 def test_rows_do_not_depend_on_how_chunks_are_cut(sides: tuple[int, int]) -> None:
     payload = noise(2, 8, sides, interlaced=False, key=False)
-    whole = png_rows.read_rows(opened(payload))
-    cut = png_rows.read_rows(opened(with_stream(payload, stream(payload))))
+    whole = read_rows(opened(payload))
+    cut = read_rows(opened(with_stream(payload, stream(payload))))
     assert whole is not None
     assert cut is not None
     np.testing.assert_array_equal(whole, cut)
@@ -85,7 +92,7 @@ def test_what_is_not_plain_is_left_to_libpng(
     key: bool,  # noqa: FBT001 - a parameter of the table
 ) -> None:
     payload = noise(colour, depth, (9, 7), interlaced=interlaced, key=key)
-    assert png_rows.read_rows(opened(payload)) is None
+    assert read_rows(opened(payload)) is None
 
 
 def damaged() -> dict[str, bytes]:
@@ -106,7 +113,7 @@ def damaged() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("kind", sorted(damaged()))
 def test_what_is_damaged_is_left_to_libpng(kind: str) -> None:
-    assert png_rows.read_rows(opened(damaged()[kind])) is None
+    assert read_rows(opened(damaged()[kind])) is None
 
 
 @pytest.mark.parametrize("kind", ["cut short", "a filter too high", "no stream"])

@@ -19,7 +19,7 @@ from convcli.io.film import Film, Shot, check_number, merged
 from convcli.io.formats import FORMATS, holds, output_format
 from convcli.io.image import Header, Image, Layout, Metadata
 from convcli.io.limits import check_size
-from convcli.io.reading import decode, has_film, open_film, probe
+from convcli.io.reading import decode, decoding, has_film, open_film, probe
 from convcli.io.reel import check_alike, fitted, reel
 from convcli.io.settle import settle
 from convcli.io.sniffing import is_tiff
@@ -39,6 +39,7 @@ __all__ = [
     "check_size",
     "check_target",
     "decode",
+    "decoding",
     "encode",
     "fitted",
     "has_film",

@@ -7,8 +7,9 @@
  *
  *     undo(filtered, rows, count, pixel, first, stop)
  *
- * Python hands over two buffers: `filtered`, `count` rows of 1 + n bytes, and `rows`, of n bytes each.
- * Rows before `first` are done, by this thread or another: the next one is foretold by them.
+ * Python hands over two buffers: `rows`, all `count` of n bytes each, and `filtered`, of 1 + n bytes
+ * each, those from `first` on. Rows before `first` are done, by this thread or another: the next one
+ * is foretold by them.
  */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
@@ -133,7 +134,7 @@ static size_t undo_rows(const uint8_t *filtered, size_t n, size_t pixel, size_t 
                         const uint8_t *blank, uint8_t *rows)
 {
     for (size_t y = first; y < stop; y++) {
-        const uint8_t *from = filtered + y * (n + 1);
+        const uint8_t *from = filtered + (y - first) * (n + 1);
         if (*from > PAETH)
             return y;
         undo_row(from, y ? rows + (y - 1) * n : blank, n, pixel, rows + y * n);
@@ -145,8 +146,9 @@ static PyObject *checked(const Py_buffer *filtered, const Py_buffer *rows, Py_ss
                          Py_ssize_t pixel, Py_ssize_t first, Py_ssize_t stop)
 {
     size_t n = count > 0 ? (size_t)(rows->len / count) : 0, done = 0;
-    int fits = n && rows->len == (Py_ssize_t)n * count && filtered->len == rows->len + count;
-    if (!fits || pixel < 1 || (size_t)pixel > n || first < 0 || first > stop || stop > count) {
+    int fits = n && rows->len == (Py_ssize_t)n * count && 0 <= first && first <= stop && stop <= count &&
+               filtered->len >= (stop - first) * (Py_ssize_t)(n + 1);
+    if (!fits || pixel < 1 || (size_t)pixel > n) {
         PyErr_SetString(PyExc_ValueError, "undo: buffers, pixel and rows do not fit each other");
         return NULL;
     }

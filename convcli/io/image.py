@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from convcli.io.arrival import at_once
 from convcli.record import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from convcli.io.arrival import Ready
 
 Samples: TypeAlias = "NDArray[Any]"
 Layout: TypeAlias = Literal["grey", "grey+alpha", "rgb", "rgb+alpha", "numbers"]
@@ -52,6 +55,7 @@ class Image:
     `samples`: (rows, columns, channels), C-contiguous, native byte order; uint8, uint16, float32
     or float64 for pictures, any bool, integer or float dtype for `numbers`. `notes`: what reading
     changed, as sentences. `ndim`: dimensions that a file of numbers had, so that it gets them back.
+    `ready(n)` returns once the first n rows are there: of a picture that `decode` gave, all are.
     """
 
     samples: Samples
@@ -59,6 +63,7 @@ class Image:
     metadata: Metadata = Metadata()
     notes: tuple[str, ...] = ()
     ndim: int = 3
+    ready: Ready = at_once
 
     @property
     def alpha(self) -> bool:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import struct
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING
 
+from convcli.io.arrival import Arrival, at_once
 from convcli.io.image import CHANNELS, Header, Image, Layout, Metadata, Samples
 from convcli.io.limits import check_size, damaged
 from convcli.io.orientation import stated, swaps_sides
@@ -26,12 +28,16 @@ from convcli.io.png_chunks import (
     read_chunks,
     read_metadata,
 )
-from convcli.io.png_rows import read_rows
+from convcli.io.png_rows import plain
 from convcli.io.settle import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from convcli.io.arrival import Ready, Tell
+    from convcli.io.png_rows import Plain
+
+_LITTLE = 1 << 20  # bytes of samples that are there sooner than threads are started
 _LAYOUTS: dict[int, Layout] = {
     GREY: "grey", RGB: "rgb", PALETTE: "rgb", GREY_ALPHA: "grey+alpha", RGB_ALPHA: "rgb+alpha",
 }  # fmt: skip
@@ -54,16 +60,43 @@ def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
     check_size(name, png.width, png.height, max_pixels)
     png = read_chunks(data, name, strict=True)
     metadata = read_metadata(png, name)
-    return settle(inflated(png, name), _layout(png), metadata, tuple(remarks(png, metadata)))
+    samples, ready = _arriving(png, name)
+    notes = tuple(remarks(png, metadata))
+    return settle(samples, _layout(png), metadata, notes, ready=ready)
 
 
 def inflated(png: Png, name: str) -> Samples:
     """The samples of `png`, (rows, columns, channels); InputError for other channels."""
+    samples, ready = _arriving(png, name)
+    ready(png.height)
+    return samples
+
+
+def _arriving(png: Png, name: str) -> tuple[Samples, Ready]:
+    """The samples, and how to wait for them: those of a large picture come meanwhile."""
+    rows = plain(png)
+    if rows is None:
+        return _by_libpng(png, name), at_once
+    work = partial(_filled, rows, png, name)
+    if rows.samples.nbytes > _LITTLE:
+        return rows.samples, Arrival(work)
+    work(at_once)
+    return rows.samples, at_once
+
+
+def _filled(rows: Plain, png: Png, name: str, tell: Tell) -> None:
+    """All rows; what is damaged libpng reads, or refuses: what others have read by then stays."""
+    if not rows.fill(tell):
+        samples, told = _by_libpng(png, name), rows.there
+        if (samples[:told] != rows.samples[:told]).any():
+            raise damaged(name, "two decoders disagree about its samples")
+        rows.samples[told:] = samples[told:]
+    tell(png.height)
+
+
+def _by_libpng(png: Png, name: str) -> Samples:
     channels = CHANNELS[_layout(png)]
-    samples = read_rows(png)
-    if samples is None:
-        samples = _libpng(_rebuilt(png))
-    shaped = samples.reshape(png.height, png.width, -1)
+    shaped = _libpng(_rebuilt(png)).reshape(png.height, png.width, -1)
     if shaped.shape[2] != channels:
         raise damaged(name, f"its decoder gave {shaped.shape[2]} channels, not {channels}")
     return shaped

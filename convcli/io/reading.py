@@ -13,12 +13,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from convcli.errors import ConvError, InputError
+from convcli.io.arrival import Arrival, at_once
 from convcli.io.limits import damaged
 from convcli.io.sniffing import sniff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from convcli.io.arrival import Ready
     from convcli.io.film import Film, Shot
     from convcli.io.image import Header, Image
 
@@ -55,14 +57,41 @@ def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
     The header is held against `max_pixels` (None: no limit) before anything of its size is
     made. InputError, and nothing else, for what is damaged, too large or not an image.
     """
-    with one_voice(name):
-        found = sniff(data, name)
-        if found in _READERS:
-            image: Image = _reader(found).decode(data, name, max_pixels=max_pixels)
-            return image
-        from convcli.io import pillow_read
+    with decoding(data, name, max_pixels=max_pixels) as image:
+        image.ready(len(image.samples))
+        return replace(image, ready=at_once)
 
-        return pillow_read.decode(found, data, name, max_pixels=max_pixels)
+
+@contextmanager
+def decoding(data: bytes, name: str, *, max_pixels: int | None) -> Iterator[Image]:
+    """
+    The image of `decode` before all of its rows are there, where the format allows: ask `ready`.
+
+    InputError as in `decode`, here and of `ready`. What is still decoded when the block ends is not
+    needed, and ends too.
+    """
+    with one_voice(name):
+        image = _decoded(data, name, max_pixels)
+    try:
+        yield replace(image, ready=partial(_awaited, image.ready, name))
+    finally:
+        if isinstance(image.ready, Arrival):
+            image.ready.stop()
+
+
+def _decoded(data: bytes, name: str, max_pixels: int | None) -> Image:
+    found = sniff(data, name)
+    if found in _READERS:
+        image: Image = _reader(found).decode(data, name, max_pixels=max_pixels)
+        return image
+    from convcli.io import pillow_read
+
+    return pillow_read.decode(found, data, name, max_pixels=max_pixels)
+
+
+def _awaited(ready: Ready, name: str, rows: int) -> None:
+    with one_voice(name):
+        ready(rows)
 
 
 def open_film(data: bytes, name: str, *, max_pixels: int | None) -> Film:

@@ -8,29 +8,38 @@ thumbnail dropped, byte order and memory layout made plain.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from convcli.io.arrival import at_once
 from convcli.io.image import Image, Layout, Metadata, Samples
 from convcli.io.orientation import stated, swaps_sides, upright, upright_exif, upright_xmp
 from convcli.io.thumbnail import without_thumbnail
 
+if TYPE_CHECKING:
+    from convcli.io.arrival import Ready
+
 _SPACES = {b"GRAY": "grey", b"RGB ": "rgb"}
 
 
-def settle(
+def settle(  # noqa: PLR0913 - samples, and what a file says of them
     samples: Samples,
     layout: Layout,
     metadata: Metadata,
     notes: tuple[str, ...] = (),
     *,
     orientation: int | None = None,
+    ready: Ready = at_once,
 ) -> Image:
     """
     Image from `samples` (rows, columns, channels) as stored, any byte order and strides.
 
-    `orientation` where the format states it outside EXIF and XMP (TIFF's own tag).
+    `orientation` where the format states it outside EXIF and XMP (TIFF's own tag). What is turned
+    must be there first; else rows may come later, this machine's byte order and C-contiguous.
     """
     turn = stated(metadata.exif, metadata.xmp) if orientation is None else orientation
     if turn != 1:
+        ready(len(samples))
+        ready = at_once
         notes = (*notes, f"orientation {turn} baked in")
     if swaps_sides(turn) and metadata.dpi is not None:
         metadata = replace(metadata, dpi=metadata.dpi[::-1])
@@ -41,7 +50,7 @@ def settle(
     unfit = _unfit_profile(metadata.icc, layout)
     if unfit:
         metadata, notes = replace(metadata, icc=None), (*notes, unfit)
-    return Image(upright(native(samples), turn), layout, _reset(metadata), notes)
+    return Image(upright(native(samples), turn), layout, _reset(metadata), notes, ready=ready)
 
 
 def native(samples: Samples) -> Samples:
