@@ -1,14 +1,16 @@
 """
 One picture in memory: decoded samples -> filtered, verified -> the picture to be encoded.
 
-    result, frame = framed(image, plan, part, name, clock)
+    with framed(image, plan, part, name, clock) as picture:
+        picture.result.ready(64)    64 rows of it: as much is filtered, and decoded, as they need
+        picture.frame()             all of it, and what became of it
 
 A file of one picture is one of these, an animation several.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,21 +19,25 @@ import numpy as np
 
 from convcli import io
 from convcli.errors import ConvError
+from convcli.io.arrival import at_once
 from convcli.io.flow import ordered
 from convcli.pixels import Clipped
 from convcli.policy import beyond
 from convcli.record import record
-from convcli.source import Samples, windows
+from convcli.report import Clock
+from convcli.source import Samples, rows_read, windows
 from convcli.tiles import finished, span, told_apart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from numpy.typing import NDArray
 
+    from convcli.io.arrival import Ready
     from convcli.plan import Plan
-    from convcli.report import Clock
-    from convcli.source import Shape, Window
+    from convcli.source import Shape, Source, Window
+    from convcli.tiles import Ends
+    from convcli.treatment import Treatment
     from convcli.verify import Part
 
 
@@ -48,6 +54,15 @@ class Frame:
     notes: tuple[str, ...]
 
 
+@record
+class Picture:
+    """`result`, to be encoded as its rows come, and `frame`, which filters what is left of it."""
+
+    result: io.Image
+    frame: Callable[[], Frame]
+
+
+@contextmanager
 def framed(  # noqa: PLR0913 - a picture, what is to be done, and who is told
     image: io.Image,
     plan: Plan,
@@ -56,44 +71,108 @@ def framed(  # noqa: PLR0913 - a picture, what is to be done, and who is told
     clock: Clock,
     *,
     tell: Callable[[float], None] = untold,
-) -> tuple[io.Image, Frame]:
-    """The picture that is to be encoded, and what became of it; `part` is computed once more."""
-    with clock.phase("filter"), about(name):
-        samples, clipped = filtered(image.samples, plan, tell)
-    with clock.phase("verify"), about(name):
-        verified = _verified(part, image.samples, plan, samples, clipped)
-    result = result_of(image, samples, plan)
-    said = (*image.notes, *plan.treatment.notes, *_beyond(image.samples, plan), *result.notes)
-    return result, Frame(clipped, verified, said)
+) -> Iterator[Picture]:
+    """The picture that is to be encoded, and what becomes of it; `part` is computed once more."""
+    work = Filtering(image.samples, plan, image.ready, clock, tell)
+    result = result_of(image, work.samples, plan)
+
+    def ready(rows: int) -> None:
+        with about(name):
+            work(rows)
+
+    def frame() -> Frame:
+        ready(len(work.samples))
+        with clock.phase("verify"), about(name):
+            verified = _verified(part, image.samples, plan, work.samples, work.clipped)
+        said = (*image.notes, *plan.treatment.notes, *_beyond(image.samples, plan), *result.notes)
+        return Frame(work.clipped, verified, said)
+
+    with closing(work):
+        yield Picture(replace(result, ready=ready), frame)
 
 
-def filtered(
-    array: NDArray[Any], plan: Plan, tell: Callable[[float], None] = untold
-) -> tuple[NDArray[Any], Clipped]:
+def filtered(array: NDArray[Any], plan: Plan) -> tuple[NDArray[Any], Clipped]:
+    """The whole job over samples (row, column, channel): finished samples, and what was cut."""
+    with closing(Filtering(array, plan)) as work:
+        work(len(work.samples))
+        return work.samples, work.clipped
+
+
+class Filtering:
     """
-    The whole job over samples (row, column, channel): finished samples, and what was cut.
+    The whole job over samples (row, column, channel), as far down as it is asked for.
 
-    Tiles are filtered by `plan.workers` threads; neither tiles nor threads change a byte.
+        filtering(n)   returns once the first n rows of `samples` are finished
+
+    Tiles are filtered by `plan.workers` threads, each as soon as the rows are `ready` that it
+    reads; neither tiles nor threads change a byte. `clipped` says what was cut so far.
     """
-    treatment = plan.treatment.over(array)
-    chain = treatment.chain(Samples(array), plan.engines)
-    tiles = list(windows(chain.shape, plan.tile))
-    ends = (0.0, 0.0)
-    if treatment.finish.needs_span:
-        spans = ordered(partial(span, chain, treatment.finish.levels), tiles, plan.workers)
-        ends = told_apart(spans, max(float(array.max()), -float(array.min())), treatment)
-    out = np.empty(chain.shape, treatment.finish.scale.dtype)
 
-    def finish(tile: Window) -> Clipped:
-        place = out[tile.top : tile.bottom, tile.left : tile.right]
+    def __init__(
+        self,
+        array: NDArray[Any],
+        plan: Plan,
+        ready: Ready = at_once,
+        clock: Clock | None = None,
+        tell: Callable[[float], None] = untold,
+    ) -> None:
+        """`array` may fill as `ready` says; the `clock` gets the phases decode and filter."""
+        self._array, self._plan, self._ready, self._tell = array, plan, ready, tell
+        self._clock = clock or Clock()
+        shape = plan.treatment.chain(Samples(array), plan.engines).shape
+        self.samples: NDArray[Any] = np.empty(shape, plan.treatment.finish.scale.dtype)
+        self.clipped = Clipped()
+        self._there, self._work = 0, self._filtered()
+
+    def __call__(self, rows: int) -> None:
+        """Filter on until the first `rows` rows are there."""
+        with self._clock.phase("filter"):
+            while self._there < rows:
+                self._there = next(self._work)
+
+    def close(self) -> None:
+        """Leave the rest."""
+        self._work.close()
+
+    def _filtered(self) -> Generator[int, None, None]:
+        """Tile by tile; how many rows are complete."""
+        treatment, columns = self._treatment(), self.samples.shape[1]
+        chain = treatment.chain(Samples(self._array), self._plan.engines)
+        tiles = list(windows(chain.shape, self._plan.tile))
+        ends = self._ends(treatment, chain, tiles)
+        self.clipped.span = ends
+        work = partial(self._finished, treatment, chain, ends)
+        with closing(ordered(work, tiles, self._plan.workers)) as results:
+            for number, tile in enumerate(tiles, 1):
+                self._wait(rows_read(chain, tile.bottom))
+                self.clipped.add(next(results))
+                self._tell(number / len(tiles))
+                if number == len(tiles):
+                    treatment.finish.check(self.clipped)
+                yield tile.bottom if tile.right == columns else tile.top
+
+    def _wait(self, rows: int) -> None:
+        with self._clock.phase("decode"):
+            self._ready(rows)
+
+    def _treatment(self) -> Treatment:
+        """The treatment of these samples; all must be there where it depends on them."""
+        treatment = self._plan.treatment
+        if treatment.divides or treatment.finish.needs_span:
+            self._wait(len(self._array))
+        return treatment.over(self._array)
+
+    def _ends(self, treatment: Treatment, chain: Source, tiles: list[Window]) -> Ends:
+        if not treatment.finish.needs_span:
+            return (0.0, 0.0)
+        array, levels = self._array, treatment.finish.levels
+        spans = ordered(partial(span, chain, levels), tiles, self._plan.workers)
+        return told_apart(spans, max(float(array.max()), -float(array.min())), treatment)
+
+    def _finished(self, treatment: Treatment, chain: Source, ends: Ends, tile: Window) -> Clipped:
+        self._ready(rows_read(chain, tile.bottom))
+        place = self.samples[tile.top : tile.bottom, tile.left : tile.right]
         return finished(treatment, chain, tile, ends, place)
-
-    clipped = Clipped(span=ends)
-    for number, cut in enumerate(ordered(finish, tiles, plan.workers), 1):
-        clipped.add(cut)
-        tell(number / len(tiles))
-    treatment.finish.check(clipped)
-    return out, clipped
 
 
 def _beyond(samples: NDArray[Any], plan: Plan) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +20,8 @@ from convcli.report import Clock, Item
 from convcli.treatment import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Iterator
+    from typing import BinaryIO
 
     from convcli.io.tiff_window import TiffWindows
     from convcli.source import Shape
@@ -30,7 +32,7 @@ NUMBERS = ("NPY", "CSV")
 """Formats that hold plain numbers only."""
 
 SETTINGS = ("quality", "compress", "compression", "tile")
-"""What `Writing` and `io.encode` call the same."""
+"""What `Writing` and `io.unused` call the same."""
 
 Frames = int | Literal["all", "first"]
 """Which pictures of a file: one by its number, from 1 on, or as the word says."""
@@ -95,17 +97,34 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
         if _wants_several(header, form, writing.frames, name):
             return _film(opened, job, limits, writing, clock)
         plan = _plan(job, header, form, limits, name)
+    return _still(opened, job, plan, limits, writing, clock)
+
+
+def _still(  # noqa: PLR0913, PLR0917 - a picture, what is to be done, and who measures it
+    opened: _Opened, job: Job, plan: Plan, limits: Limits, writing: Writing, clock: Clock
+) -> Item:
+    """
+    As `process`, of a file of one picture: each strip goes its way as soon as it can.
+
+        decode  1 2 3 4 5
+        filter    1 2 3 4 5
+        encode      1 2 3 4 5    into a file that gets its name when all is done and verified
+    """
+    header, name = opened.header, opened.name
+    with clock.phase("plan"):
         part = _part(plan, (header.height, header.width, header.channels), writing, name)
-    with clock.phase("decode"):
-        image = io.decode(data, name, max_pixels=limits.max_pixels)
-    result, frame = framed(image, plan, part, name, clock, tell=writing.tell)
-    with clock.phase("encode"):
-        payload = _encoded(result, form, writing, allowed(limits), _called(name))
-    with clock.phase("write"):
-        io.write_bytes(target, payload, overwrite=writing.overwrite)
-    item = _done(_item(source, target, job, plan, header), frame.clipped, clock)
-    notes = (*frame.notes, *_lost(result, form, writing))
-    return replace(item, bytes_out=len(payload), notes=notes, **frame.verified)
+    with ExitStack() as held, clock.phase("write"):
+        with clock.phase("decode"):
+            decoding = io.decoding(opened.data, name, max_pixels=limits.max_pixels)
+            image = held.enter_context(decoding)
+        work = framed(image, plan, part, name, clock, tell=writing.tell)
+        picture = held.enter_context(work)
+        with io.replacing(opened.target, overwrite=writing.overwrite) as file:
+            size = _sent(_encoded(picture.result, opened, writing, limits), file, clock)
+            frame = picture.frame()
+    item = _done(_item(opened.source, opened.target, job, plan, header), frame.clipped, clock)
+    notes = (*frame.notes, *_lost(picture.result, opened.form, writing))
+    return replace(item, bytes_out=size, notes=notes, **frame.verified)
 
 
 def _done(item: Item, clipped: Clipped, clock: Clock) -> Item:
@@ -144,11 +163,12 @@ def _film(opened: _Opened, job: Job, limits: Limits, writing: Writing, clock: Cl
         with clock.phase("decode"):
             shot = next(shots)
         part = _part(plans[header], shot.image.samples.shape, writing, opened.name)
-        result, frame = framed(shot.image, plans[header], part, opened.name, clock)
-        with clock.phase("encode"):
-            payload = _encoded(result, opened.form, writing, allowed(limits), _called(opened.name))
-            reel.add(payload, shot.seconds)
-        frames.append(replace(frame, notes=(*frame.notes, *io.losses(result, opened.form))))
+        with framed(shot.image, plans[header], part, opened.name, clock) as picture:
+            with clock.phase("encode"):
+                payload = b"".join(_encoded(picture.result, opened, writing, limits))
+                reel.add(payload, shot.seconds)
+            frame, lost = picture.frame(), io.losses(picture.result, opened.form)
+        frames.append(replace(frame, notes=(*frame.notes, *lost)))
     with clock.phase("encode"):
         payload = reel.close()
     with clock.phase("write"):
@@ -240,9 +260,35 @@ def _large(source: TiffWindows, writing: Writing) -> Large:
     return Large(source, packing)
 
 
-def _encoded(result: io.Image, form: str, writing: Writing, threads: int, name: str) -> bytes:
-    said = {word: getattr(writing, word) for word in SETTINGS}
-    return io.encode(result, form, threads=threads, name=name, **said)
+def _encoded(
+    result: io.Image, opened: _Opened, writing: Writing, limits: Limits
+) -> Generator[bytes, None, None]:
+    said = io.Choices(
+        quality=writing.quality,
+        compress=writing.compress,
+        compression=writing.compression,
+        tile=writing.tile,
+        threads=allowed(limits),
+    )
+    return io.encoding(result, opened.form, name=_called(opened.name), **said)
+
+
+def _sent(pieces: Generator[bytes, None, None], file: BinaryIO, clock: Clock) -> int:
+    """All pieces in the file; how many bytes they are."""
+    size = 0
+    with closing(pieces):
+        for piece in _timed(pieces, clock):
+            size += file.write(piece)
+    return size
+
+
+def _timed(pieces: Iterator[bytes], clock: Clock) -> Iterator[bytes]:
+    while True:
+        with clock.phase("encode"):
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
 
 
 def plan_file(source: str, target: str, job: Job, limits: Limits) -> tuple[io.Header, Plan]:

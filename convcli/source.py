@@ -184,6 +184,16 @@ def _placed(values: Values, whole: Values, filtered: slice) -> Values:
     return np.concatenate([values, np.delete(whole, channels, axis=2)], axis=2)
 
 
+def rows_read(source: Source, bottom: int) -> int:
+    """How many of the rows of the samples below a chain its first `bottom` rows read."""
+    while isinstance(source, Mapped | Filtered):
+        if isinstance(source, Filtered):
+            rows = source.stage.needs(0, 0, bottom, source.source.shape[0])
+            bottom = max(1, int(rows.max()) + 1)
+        source = source.source
+    return bottom
+
+
 def gather(source: Source, rows: Index, columns: Index) -> tuple[Block, Index, Index]:
     """
     A block that holds every sample the two index vectors name, and the vectors into that block.

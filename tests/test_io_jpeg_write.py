@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from convcli.io import Image, Metadata, decode, encode, jpeg_write, losses
+from convcli.io import Image, Metadata, decode, encode, losses
 
 if TYPE_CHECKING:
     from convcli.io import Layout
@@ -66,7 +66,7 @@ def test_threads_change_no_byte() -> None:
 def test_metadata_comes_before_the_picture_in_the_usual_order() -> None:
     icc = bytes(range(256)) * 300  # more than one segment holds
     metadata = Metadata(icc, b"II*\0exif", b"<xmp/>", (300.0, 72.4), b"hello")
-    payload = jpeg_write.encode(Image(picture(8, 8, "rgb").samples, "rgb", metadata), quality=90)
+    payload = encode(Image(picture(8, 8, "rgb").samples, "rgb", metadata), "JPEG", quality=90)
     heads = [b"JFIF\0", b"Exif\0\0II*\0", b"http://ns.adobe.com/xap/1.0/\0<xmp/>"]
     heads += [b"ICC_PROFILE\0\1\2", b"ICC_PROFILE\0\2\2", b"hello", b"\xff\xdb", b"\xff\xc0"]
     places = [payload.index(head) for head in heads]

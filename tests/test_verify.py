@@ -318,17 +318,17 @@ def test_beyond_the_law_of_rounding_the_last_digits_may_differ() -> None:
 
 
 def off(error: float) -> Any:
-    """`frame.filtered`, with the first tap of the first stage off by that much."""
-    right = frame.filtered
+    """`frame.Filtering`, with the first tap of the first stage off by that much."""
+    right = frame.Filtering
 
-    def filtered(array: NDArray[Any], plan: Plan, *told: Any) -> Any:
+    def filtering(array: NDArray[Any], plan: Plan, *told: Any) -> Any:
         stage = plan.treatment.stages[0]
         bank = stage.bank.copy()
         bank.ravel()[0] += error
         stages = (replace(stage, bank=bank), *plan.treatment.stages[1:])
         return right(array, replace(plan, treatment=replace(plan.treatment, stages=stages)), *told)
 
-    return filtered
+    return filtering
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_a_wrong_tap_is_found_and_nothing_is_written(  # noqa: PLR0917 - fixture
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     target = tmp_path / f"out{Path(source).suffix}"
-    monkeypatch.setattr(frame, "filtered", off(error))
+    monkeypatch.setattr(frame, "Filtering", off(error))
     args = ["apply", str(SAMPLES / source), "-o", str(target), *options, "--verify-seed", "5"]
     assert command(args) == 1
     told = capsys.readouterr().err
@@ -367,7 +367,7 @@ def test_a_wrong_tap_is_found_and_nothing_is_written(  # noqa: PLR0917 - fixture
 def test_without_being_asked_nobody_verifies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(frame, "filtered", off(1e-3))
+    monkeypatch.setattr(frame, "Filtering", off(1e-3))
     args = ["apply", str(SAMPLES / "charts/star.png"), "-o", str(tmp_path / "o.png"), "-k", "box5"]
     assert command([*args, "--report", str(tmp_path / "run.json")]) == 0
     told = capsys.readouterr().err
@@ -443,7 +443,7 @@ def test_a_batch_says_which_images_were_verified(
     args = ["apply", *inputs, "-o", f"{tmp_path}/", "-k", "box5", "--verify"]
     assert command(args) == 0
     assert capsys.readouterr().err.count(", verified") == 2
-    monkeypatch.setattr(frame, "filtered", off(1e-2))
+    monkeypatch.setattr(frame, "Filtering", off(1e-2))
     assert command([*args, "--overwrite"]) == 8
 
 

@@ -5,6 +5,7 @@ The only code that opens image files.
     probe(data, "photo.png")                            Header: format, sides, depth, frames
     image = decode(data, "photo.png", max_pixels=None)  Image: samples, layout, metadata, notes
     payload = encode(image, output_format("out.tif"))   bytes; losses(...) says what is left out
+    decoding, encoding, replacing                       the same while rows still come and go
     write_bytes("out.tif", payload, overwrite=False)    whole or not at all
     open_film(data, "film.gif", max_pixels=None)        Film: every frame, one by one
     reel("GIF", film)                                   takes encoded frames, gives one file
@@ -23,10 +24,11 @@ from convcli.io.reading import decode, decoding, has_film, open_film, probe
 from convcli.io.reel import check_alike, fitted, reel
 from convcli.io.settle import settle
 from convcli.io.sniffing import is_tiff
-from convcli.io.writing import check_fit, encode, losses, unused
+from convcli.io.writing import Choices, check_fit, encode, encoding, losses, unused
 
 __all__ = [
     "FORMATS",
+    "Choices",
     "Film",
     "Header",
     "Image",
@@ -41,6 +43,7 @@ __all__ = [
     "decode",
     "decoding",
     "encode",
+    "encoding",
     "fitted",
     "has_film",
     "holds",

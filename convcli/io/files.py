@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 STREAM = "-"
 
 _CHUNK = 1 << 20
+_SPOOLED = 1 << 28
 _LONGEST = 4 << 30  # bytes; a pipe that never ends must not fill the memory
 
 
@@ -163,8 +164,8 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Bina
     """
     An open file to write and seek in, which becomes `path` when the block ends: see `write_bytes`.
 
-    What goes to standard output, or to a device, gathers in a temporary file first: it is copied
-    there when it is whole.
+    What goes to standard output, or to a device, gathers in memory, if it gets large in a
+    temporary file: it is copied there when it is whole.
     """
     name = os.fspath(path)
     check_target(name, overwrite=overwrite)
@@ -173,9 +174,9 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Bina
             yield file
         return
     import shutil
-    from tempfile import NamedTemporaryFile
+    from tempfile import SpooledTemporaryFile
 
-    with _blamed(name), NamedTemporaryFile() as spool:
+    with _blamed(name), SpooledTemporaryFile(_SPOOLED) as spool:
         file = cast("BinaryIO", spool)  # it hands everything on to one
         yield file
         file.seek(0)
@@ -196,7 +197,7 @@ def _blamed(name: str) -> Iterator[None]:
         raise OutputError(f"{name} exists.", "Use --overwrite to replace it.") from None
     except BrokenPipeError:
         raise  # the reader of the pipe went away: not ours to report
-    except (OSError, ValueError) as error:
+    except OSError as error:
         called = "Standard output" if name == STREAM else name
         raise OutputError(f"{called} can't be written: {_reason(error)}.", _cure(error)) from error
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from convcli.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
     from concurrent.futures import Future, ThreadPoolExecutor
 
     Part = TypeVar("Part")
@@ -24,7 +24,9 @@ def ahead(workers: int) -> int:
     return workers + 1 if workers > 1 else 1
 
 
-def ordered(work: Callable[[Part], Done], parts: Iterable[Part], workers: int) -> Iterator[Done]:
+def ordered(
+    work: Callable[[Part], Done], parts: Iterable[Part], workers: int
+) -> Generator[Done, None, None]:
     """`map(work, parts)` by so many threads; an error, and a Ctrl-C, ends what has not begun."""
     if workers == 1:
         yield from map(work, parts)

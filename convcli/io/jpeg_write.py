@@ -11,14 +11,17 @@ change no byte.
 
 from __future__ import annotations
 
+import os
 import struct
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
+from convcli.io.flow import ordered
 from convcli.io.jpeg import APP0, APP1, APP2, COM, EXIF, ICC, SOS, XMP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
     from convcli.io.image import Image, Metadata, Samples
 
@@ -29,15 +32,26 @@ _LONGEST = 65533  # bytes that a segment can hold beside its length
 _PART = _LONGEST - len(ICC) - 2
 
 
-def encode(image: Image, *, quality: int, threads: int | None = None) -> bytes:
-    """JPEG of uint8 samples, grey or RGB; ValueError for metadata that no segment can hold."""
-    samples = image.samples[..., 0] if image.layout == "grey" else image.samples
-    height = _height(image.samples)
-    starts = range(0, samples.shape[0], height)
-    work = partial(_strip, samples, height, quality)
-    heads, scans = zip(*_each(work, starts, threads), strict=True)
-    head = _joined(heads[0], samples, height) if len(scans) > 1 else _tables(heads[0])
-    return b"".join([_SOI, *_metadata(image.metadata), head, *_stitched(scans), _EOI])
+def encode(image: Image, *, quality: int, threads: int | None = None) -> Iterator[bytes]:
+    """
+    JPEG of uint8 samples, grey or RGB, as its rows come.
+
+    Metadata that no segment can hold is left out, see `losses`; ValueError for a colour profile that
+    255 segments can't.
+    """
+    rows, height = len(image.samples), _height(image.samples)
+    strips = range(0, rows, height)
+    work = partial(_strip, image, height, quality)
+    workers = min(len(strips), threads or os.cpu_count() or 1)
+    with closing(ordered(work, _arrived(image, strips), workers)) as parts:
+        for number, (head, scan) in enumerate(parts):
+            if number == 0:
+                whole = _joined(head, image.samples, height) if len(strips) > 1 else _tables(head)
+                yield b"".join([_SOI, *_metadata(image.metadata), whole])
+            else:
+                yield bytes((0xFF, _RST + (number - 1) % 8))
+            yield scan
+    yield _EOI
 
 
 def _height(samples: Samples) -> int:
@@ -46,22 +60,19 @@ def _height(samples: Samples) -> int:
     return max(1, _STRIP // (row * _BLOCK)) * _BLOCK
 
 
-def _each(
-    work: Callable[[int], tuple[bytes, bytes]], starts: range, threads: int | None
-) -> Iterable[tuple[bytes, bytes]]:
-    if min(len(starts), threads or 2) == 1:
-        return list(map(work, starts))
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(min(len(starts), threads) if threads else None) as pool:
-        return list(pool.map(work, starts))
+def _arrived(image: Image, strips: range) -> Iterator[int]:
+    """Where each strip starts, once it is there."""
+    for start in strips:
+        image.ready(min(start + strips.step, len(image.samples)))
+        yield start
 
 
-def _strip(samples: Samples, height: int, quality: int, start: int) -> tuple[bytes, bytes]:
+def _strip(image: Image, height: int, quality: int, start: int) -> tuple[bytes, bytes]:
     """What stands before the samples of one strip encoded alone, and the samples."""
     import imagecodecs
 
-    rows = samples[start : start + height]
+    rows = image.samples[start : start + height]
+    rows = rows[..., 0] if image.layout == "grey" else rows
     file = bytes(imagecodecs.jpeg8_encode(rows, level=quality, subsampling="444"))
     at = len(_SOI)
     while file[at + 1] != SOS:
@@ -95,13 +106,6 @@ def _joined(head: bytes, samples: Samples, height: int) -> bytes:
         else:
             parts.append(segment)
     return b"".join(parts)
-
-
-def _stitched(scans: Iterable[bytes]) -> Iterator[bytes]:
-    for number, scan in enumerate(scans):
-        if number:
-            yield bytes((0xFF, _RST + (number - 1) % 8))
-        yield scan
 
 
 def losses(metadata: Metadata) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ import struct
 import zlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from typing import TYPE_CHECKING, Protocol, Self
 
 from convcli.errors import OutputError
@@ -42,14 +41,31 @@ class Sink(Protocol):
         """Take all of `piece`."""
 
 
-def encode(image: Image, *, compress: int, threads: int | None = None) -> bytes:
-    """PNG of uint8 or uint16 samples; `compress` 0 (stored) to 9 (smallest)."""
+def encode(image: Image, *, compress: int, threads: int | None = None) -> Iterator[bytes]:
+    """PNG of uint8 or uint16 samples, as its rows come; `compress` 0 (stored) to 9 (smallest)."""
     rows, columns, channels = image.samples.shape
     header = Header("PNG", columns, rows, channels, image.samples.dtype.name, image.layout)
-    sink = BytesIO()
+    sink = _Gathered()
     with Writer(sink, header, image.metadata, compress=compress, threads=threads) as writer:
-        writer.write(image.samples)
-    return sink.getvalue()
+        for top in range(0, rows, writer.height):
+            image.ready(min(top + writer.height, rows))
+            writer.write(image.samples[top : top + writer.height])
+            yield from sink.taken()
+    yield from sink.taken()
+
+
+class _Gathered:
+    """A sink whose pieces are fetched."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+
+    def taken(self) -> list[bytes]:
+        pieces, self._pieces = self._pieces, []
+        return pieces
 
 
 class Writer:
@@ -61,6 +77,7 @@ class Writer:
                 writer.write(rows)
 
     `header`: width, height, channels, layout and dtype (uint8 or uint16) of all rows together.
+    `height`: rows of a strip; pieces as high as that are deflated without being gathered first.
     Leaving the block closes the picture; after an error, or a Ctrl-C, the file is left unfinished.
     """
 
@@ -80,14 +97,14 @@ class Writer:
         self._shape = (header.width, header.channels)
         self._dtype = np.dtype(header.dtype)
         line = 1 + header.width * header.channels * self._dtype.itemsize
-        self._height = min(header.height, max(1, STRIP // line))
+        self.height = min(header.height, max(1, STRIP // line))
         self._above: Samples = np.zeros((1, *self._shape), self._dtype)
         self._pieces: list[Samples] = []
         self._taken = self._sent = 0
         self._checksum = 1
-        workers = min(-(-header.height // self._height), threads or os.cpu_count() or 1)
+        workers = min(-(-header.height // self.height), threads or os.cpu_count() or 1)
         self._ahead = _AHEAD * workers
-        self._desks = [Desk(self._height * line) for _ in range(workers)]
+        self._desks = [Desk(self.height * line) for _ in range(workers)]
         self._flight: deque[Future[Strip]] = deque()
         self._pool = ThreadPoolExecutor(workers)
         self._put(SIGNATURE, *_header(header))
@@ -102,11 +119,11 @@ class Writer:
         """
         self._check(rows)
         while len(rows):
-            piece = rows[: self._sent + self._height - self._taken]
+            piece = rows[: self._sent + self.height - self._taken]
             self._pieces.append(piece)
             self._taken += len(piece)
             rows = rows[len(piece) :]
-            if self._taken in {self._sent + self._height, self._header.height}:
+            if self._taken in {self._sent + self.height, self._header.height}:
                 self._send()
 
     def close(self) -> None:

@@ -6,12 +6,17 @@ Image -> bytes of a format that can hold it; what can't be held is refused or li
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from convcli.errors import ConvError, OutputError
 from convcli.io.formats import FORMATS, LEVELLED, Format
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from convcli.io.arrival import Ready
     from convcli.io.image import Image
 
 QUALITY, COMPRESS = 95, 1
@@ -37,54 +42,100 @@ _BITS = {"uint8": 8, "uint16": 16}
 _LONGEST = {"JPEG": 65500, "WEBP": 16383, "AVIF": 65536, "GIF": 65535}
 
 
-def encode(  # noqa: PLR0913 - each is a choice of the user's
-    image: Image,
-    format: str,  # noqa: A002 - the word users see
-    *,
-    quality: int | None = None,
-    compress: int | None = None,
-    compression: str | None = None,
-    tile: int | None = None,
-    lossless: bool = False,
-    threads: int | None = None,
-    name: str = "The picture",
-) -> bytes:
+class Choices(TypedDict, total=False):
     """
-    File contents of `image` in `format`, a key of FORMATS.
+    What the user may choose, None for what is usual.
 
     `quality` 1 to 100 for JPEG, WebP and AVIF, 95 unless given; `compress` 0 to 9 for PNG and TIFF,
     1 unless given; `compression` and `tile`, the side of tiles, for TIFF; `lossless` for WebP;
-    `threads` at most for PNG, JPEG and TIFF, all processors unless given; `name` begins the
-    messages.
-    OutputError, with the cure, where depth, alpha, size or kind of samples do not fit the format.
+    `threads` at most for PNG, JPEG and TIFF, all processors unless given.
     """
-    row = FORMATS[format]
-    quality = QUALITY if quality is None else quality
-    compress = COMPRESS if compress is None else compress
+
+    quality: int | None
+    compress: int | None
+    compression: str | None
+    tile: int | None
+    lossless: bool
+    threads: int | None
+
+
+def encode(
+    image: Image,
+    format: str,  # noqa: A002 - the word users see
+    *,
+    name: str = "The picture",
+    **choices: Unpack[Choices],
+) -> bytes:
+    """File contents of `image` in `format`, whole; see `encoding`."""
+    return b"".join(encoding(image, format, name=name, **choices))
+
+
+def encoding(
+    image: Image,
+    format: str,  # noqa: A002 - as above
+    *,
+    name: str = "The picture",
+    **choices: Unpack[Choices],
+) -> Generator[bytes, None, None]:
+    """
+    File contents of `image` in `format`, a key of FORMATS, piece by piece as its rows get ready.
+
+    `name` begins the messages.
+    OutputError, with the cure, where depth, alpha, size or kind of samples do not fit the format.
+    What `image.ready` raises is not the format's, and comes out as it is.
+    """
     check_fit(image, format, name=name)
+    others: list[BaseException] = []
+    image = replace(image, ready=partial(_noting, image.ready, others))
     try:
-        if row.name == "PNG":
-            from convcli.io import png
-
-            return png.encode(image, compress=compress, threads=threads)
-        if row.name == "JPEG":
-            from convcli.io import jpeg_write
-
-            return jpeg_write.encode(image, quality=quality, threads=threads)
-        if row.name == "TIFF":
-            from convcli.io import tiff_write
-
-            return tiff_write.encode(
-                image, compress=compress, compression=compression, tile=tile, threads=threads
-            )
-        return _encoded(image, row, quality=quality, lossless=lossless)
+        yield from _pieces(image, FORMATS[format], choices)
     except (ConvError, ImportError, NameError):  # the latter two are ours, not the picture's
         raise
     except MemoryError as error:
+        if error in others:
+            raise
         raise OutputError(f"{name} does not fit into memory as {format}.") from error
     except Exception as error:  # encoders throw anything
+        if error in others:
+            raise
         reason = f"{type(error).__name__}: {error}".rstrip(".: ")
         raise OutputError(f"{name} can't be written as {format}: {reason}.") from error
+
+
+def _noting(ready: Ready, errors: list[BaseException], rows: int) -> None:
+    try:
+        ready(rows)
+    except BaseException as error:
+        errors.append(error)
+        raise
+
+
+def _pieces(image: Image, row: Format, choices: Choices) -> Iterator[bytes]:
+    """PNG and JPEG are encoded while rows come, the others when all are there."""
+    quality, compress = choices.get("quality"), choices.get("compress")
+    quality = QUALITY if quality is None else quality
+    compress = COMPRESS if compress is None else compress
+    threads = choices.get("threads")
+    if row.name == "PNG":
+        from convcli.io import png
+
+        return png.encode(image, compress=compress, threads=threads)
+    if row.name == "JPEG":
+        from convcli.io import jpeg_write
+
+        return jpeg_write.encode(image, quality=quality, threads=threads)
+    image.ready(len(image.samples))
+    if row.name == "TIFF":
+        from convcli.io import tiff_write
+
+        compression, tile = choices.get("compression"), choices.get("tile")
+        whole = tiff_write.encode(
+            image, compress=compress, compression=compression, tile=tile, threads=threads
+        )
+    else:
+        lossless = choices.get("lossless", False)
+        whole = _encoded(image, row, quality=quality, lossless=lossless)
+    return iter((whole,))
 
 
 def _encoded(image: Image, row: Format, *, quality: int, lossless: bool) -> bytes:
