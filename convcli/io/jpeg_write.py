@@ -36,8 +36,8 @@ def encode(image: Image, *, quality: int, threads: int | None = None) -> Iterato
     """
     JPEG of uint8 samples, grey or RGB, as its rows come.
 
-    Metadata that no segment can hold is left out, see `losses`; ValueError for a colour profile that
-    255 segments can't.
+    Metadata that no segment can hold is left out, see `losses`; ValueError for a colour profile
+    that 255 segments can't.
     """
     rows, height = len(image.samples), _height(image.samples)
     strips = range(0, rows, height)
