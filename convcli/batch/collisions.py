@@ -52,7 +52,7 @@ def _check_folders(tasks: Sequence[Task], taken: dict[str, int]) -> None:
     """No target may be a folder that another one needs."""
     checked = set()
     for task in tasks:
-        folder = os.path.dirname(task.target)
+        folder = task.target.rpartition(os.sep)[0]
         while folder and folder not in checked:
             checked.add(folder)
             if other := taken.get(folded(folder)):
@@ -61,7 +61,7 @@ def _check_folders(tasks: Sequence[Task], taken: dict[str, int]) -> None:
                     f"\n    {task.source.path}",
                     "Give them different names: --name",
                 )
-            folder = os.path.dirname(folder)
+            folder = folder.rpartition(os.sep)[0]
 
 
 def _clash(

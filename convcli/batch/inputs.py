@@ -18,6 +18,7 @@ import stat
 import sys
 from collections import Counter
 from dataclasses import field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from convcli.batch import patterns
@@ -198,7 +199,7 @@ class _Search:
         if name.startswith(".") and not self._choice.hidden:
             self.found.hidden += 1
             return True
-        if any(pattern.fullmatch(way) or pattern.fullmatch(name) for pattern in self._exclude):
+        if self._exclude and _matches(self._exclude, way, name):
             self.found.excluded += 1
             return True
         return False
@@ -209,7 +210,7 @@ class _Search:
         name = entry.name
         if self._passes_over(way, name):
             return False
-        if include and not any(one.fullmatch(way) or one.fullmatch(name) for one in include):
+        if include and not _matches(include, way, name):
             self.found.excluded += 1
             return False
         if _is_file(entry) and _taken(entry, numbers):
@@ -219,9 +220,8 @@ class _Search:
 
     def _take(self, root: str, folder: Folder, entry: Entry) -> None:
         inside = folder.inside.replace("/", os.sep)
-        size, mtime = _figures(entry)
-        path = os.path.join(folder.path, entry.name)
-        source = Input(path, root or os.curdir, inside, size, mtime)
+        path = entry.path if folder.path else entry.name
+        source = Input(path, root or os.curdir, inside, *_figures(entry))
         self._append(source, folder.identity, entry.name)
 
     def _append(self, source: Input, folder: Identity, name: str) -> None:
@@ -233,12 +233,22 @@ class _Search:
             self.found.inputs.append(source)
 
 
+def _matches(some: Sequence[re.Pattern[str]], way: str, name: str) -> bool:
+    return any(one.fullmatch(way) or one.fullmatch(name) for one in some)
+
+
 def _taken(entry: Entry, numbers: set[str]) -> bool:
     """Whether a file is a picture, or numbers of a suffix that was asked for."""
-    form = suffix_format(entry.name)
+    suffix = _suffix(entry.name)
+    form = _form(suffix)
     if form in NUMBERS:
-        return _suffix(entry.name) in numbers
+        return suffix in numbers
     return form is not None or is_picture(entry.path)
+
+
+@cache
+def _form(suffix: str) -> str | None:
+    return suffix_format(f"a{suffix}")
 
 
 def _suffix(name: str) -> str:

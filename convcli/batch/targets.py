@@ -174,6 +174,7 @@ def _named(
 ) -> Iterator[Task]:
     """Every input with every job, and where the result goes."""
     words, number, checked = of_jobs(jobs), 0, set[str]()
+    folder = os.path.join(folder, "").replace(os.altsep or os.sep, os.sep)
     for index, source in enumerate(inputs, start=1):
         if source.path == STANDARD:
             raise UsageError(
@@ -195,27 +196,22 @@ def _target(folder: str, form: Template, values: Values, source: Input, checked:
         raise OutputError(
             f"{source.path}: '{form.text}' gives no name for its result.", "Change --name."
         )
-    *inside, name = parts
-    check_name(name, source)
-    for part in inside:
+    check_name(parts[-1], source)
+    for part in parts[:-1]:
         if part not in checked:
             check_name(part, source)
             checked.add(part)
-    return os.path.join(folder, *parts)
+    return folder + os.sep.join(parts)
 
 
 def _changed(inputs: Iterable[Input], wanted: Wanted) -> Iterator[str]:
     """Inputs whose results get another suffix, though nobody said so."""
     if wanted.form:
         return
-    changed: dict[str, str] = {}
-    for source in inputs:
-        suffix = os.path.splitext(source.path)[1][1:]
+    for suffix in sorted({source.path.rpartition(".")[2] for source in inputs}):
         written = written_as(suffix, "")
-        if written != suffix:
-            changed[suffix] = written
-    for suffix, written in changed.items():
-        yield f".{suffix} is not written: its results are .{written}"
+        if written != suffix and os.sep not in suffix:
+            yield f".{suffix} is not written: its results are .{written}"
 
 
 # --- what exists ----------------------------------------------------------------------------------
@@ -225,7 +221,8 @@ def _existing(tasks: Sequence[Task], disk: Disk) -> set[int]:
     """Numbers of the tasks whose target is there. OutputError where nothing can be written."""
     existing, folders = set(), set()
     for task in tasks:
-        folder, name = os.path.split(task.target)
+        folder, _, name = task.target.rpartition(os.sep)
+        folder = folder or os.sep
         kind = disk.kind(folder, name)
         if folder not in folders:
             disk.check_folder(folder)

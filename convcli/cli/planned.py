@@ -28,8 +28,7 @@ def show(targets: Targets, found: Found, jobs: Sequence[Job], *, as_json: bool) 
         data = as_data(targets, jobs) | {"notes": [as_text(note) for note in notes]}
         click.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return 0
-    for line in drawn(targets.tasks):
-        click.echo(printable(line))
+    click.echo("\n".join(map(printable, drawn(targets.tasks))))
     for note in notes:
         click.echo(printable(f"note: {note}"))
     counts = totals(targets.tasks)
