@@ -16,6 +16,7 @@ from PIL import Image
 from convcli.cli.main import run
 
 BOX = ("-k", "box")
+PYTHON = (sys.executable, "-m", "convcli")
 ROOT = Path(__file__).parents[1]
 
 
@@ -62,8 +63,7 @@ def test_a_list_of_names_from_standard_input_and_from_a_file() -> None:
     names = ["p/1.png", "p/x/2.jpg", "q.png"]
     for text, more in ("\n".join(names), []), ("\0".join(names), ["-0"]):
         done = subprocess.run(
-            [sys.executable, "-m", "convcli", "apply", "--from-file", "-", *more]
-            + ["-o", f"out{len(more)}", *BOX],
+            [*PYTHON, "apply", "--from-file", "-", *more, "-o", f"out{len(more)}", *BOX],
             input=text.encode(),
             capture_output=True,
             check=True,
