@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from convcli.api import recipe
 from convcli.batch import places
 from convcli.batch.existing import EXISTS
 from convcli.batch.inputs import Choice, find
@@ -86,10 +87,12 @@ def test_the_hash_is_that_of_kernels_and_options() -> None:
         make_job([GAUSS], Wishes()),
         make_job([SOBEL], Wishes()),
         make_job([GAUSS], Wishes(stride=(2, 2))),
+        make_job([recipe([[1, 2]])], Wishes()),
+        make_job([recipe([[1, 3]])], Wishes()),
     ]
     found = [settle(inputs, Wanted("out/", "{hash}"), [job]).tasks[0].target for job in jobs]
     assert found[0] == found[1]
-    assert len(set(found)) == 3
+    assert len(set(found)) == 5
 
 
 @pytest.mark.parametrize(
@@ -219,7 +222,7 @@ def test_names_as_long_as_can_be_are_taken() -> None:
 def test_windows_takes_no_name_of_its_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     source = Input("con.png")
     places.check_name("con.png", source)
-    monkeypatch.setattr(os, "name", "nt")
+    monkeypatch.setattr(places, "ON_WINDOWS", True)
     with pytest.raises(OutputError, match="for a device"):
         places.check_name("con.png", source)
 
@@ -350,9 +353,11 @@ def test_a_folder_of_results_is_read_once(monkeypatch: pytest.MonkeyPatch) -> No
     def never(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(os, "scandir", scandir)
-    for name in ("stat", "lstat"):
-        monkeypatch.setattr(os, name, never)
-    monkeypatch.setattr(os.path, "isdir", lambda _: True)
-    assert len(settle(inputs, Wanted("out"), CHAIN).tasks) == 50
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", scandir)
+        for name in ("stat", "lstat"):
+            patched.setattr(os, name, never)
+        patched.setattr(os.path, "isdir", lambda _: True)
+        tasks = settle(inputs, Wanted("out"), CHAIN).tasks
+    assert len(tasks) == 50
     assert calls == ["out"]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LONGEST = 255
 """Bytes of a name, in all usual file systems."""
 
+ON_WINDOWS = os.name == "nt"
+
 _SURELY_SHORT = LONGEST // 4
 _DEVICES = frozenset({"con", "prn", "aux", "nul", "conin$", "conout$"}) | {
     f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³"
@@ -117,7 +119,7 @@ def check_name(name: str, source: Input) -> None:
         return
     stem = os.path.splitext(os.path.basename(source.path))[0]
     given = [stem, os.path.basename(source.path), *source.inside.split(os.sep)]
-    if not _too_long(name) and os.name != "nt" and any(_odd(part) for part in given if part):
+    if not _too_long(name) and not ON_WINDOWS and any(_odd(part) for part in given if part):
         return
     raise OutputError(
         f"{source.path} would be written to the name '{name}': {reason}.",
