@@ -19,6 +19,8 @@ from typing import Any, NoReturn, TypeVar, cast, dataclass_transform
 
 Class = TypeVar("Class", bound=type)
 
+_set = object.__setattr__
+
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def record(cls: Class) -> Class:
@@ -40,21 +42,30 @@ def _made(cls: Class, methods: dict[str, Any]) -> Class:
 
 def _init(self: Any, *given: Any, **named: Any) -> None:  # noqa: ANN401 - of any record
     cls = type(self)
-    values = dict(zip(cls.__match_args__, given, strict=False))
-    if len(given) > len(values) or not values.keys().isdisjoint(named):
-        raise TypeError(f"{cls.__name__}: given twice, or more than it has fields")
-    values.update(named)
-    for name, told in cls.__dataclass_fields__.items():
-        if name not in values:
-            values[name] = _default(cls, told)
-        object.__setattr__(self, name, values.pop(name))
-    if values:
-        raise TypeError(f"{cls.__name__} has no field {', '.join(values)}")
+    names = cls.__match_args__
+    if named or len(given) != len(names):
+        given = _completed(cls, given, named)
+    for name, value in zip(names, given, strict=True):
+        _set(self, name, value)
     if hasattr(cls, "__post_init__"):
         self.__post_init__()
 
 
-def _default(cls: type, told: Any) -> Any:  # noqa: ANN401 - of any type
+def _completed(cls: Any, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:  # noqa: ANN401 - of any type
+    """A value for every field: those given in order, those given by name, defaults."""
+    names = cls.__match_args__
+    if len(given) > len(names) or not named.keys().isdisjoint(names[: len(given)]):
+        raise TypeError(f"{cls.__name__}: given twice, or more than it has fields")
+    rest = [
+        named.pop(name) if name in named else _default(cls, name) for name in names[len(given) :]
+    ]
+    if named:
+        raise TypeError(f"{cls.__name__} has no field {', '.join(named)}")
+    return (*given, *rest)
+
+
+def _default(cls: Any, name: str) -> Any:  # noqa: ANN401 - of any type
+    told = cls.__dataclass_fields__[name]
     if told.default is not MISSING:
         return told.default
     if told.default_factory is MISSING:

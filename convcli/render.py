@@ -120,6 +120,9 @@ def _phases(item: Item) -> Table:
 
 def item_line(item: Item, stream: TextIO) -> None:
     """One image of many, in one line; a failure with its cure, and what was cut."""
+    if item.status == "skipped":
+        say(printable(f"{item.input}: skipped, {'; '.join(item.notes)}"), stream=stream)
+        return
     if item.status != "ok":
         failed = printable(f"{item.input}: failed")
         say(failed, *_indented(item.error, item.hint), stream=stream)

@@ -48,7 +48,9 @@ class Writing:
     """
     How the output is written: `quality` 1..100 of JPEG, WebP and AVIF, `compress` 0..9 of PNG and
     TIFF, `compression` by name and `tile`, the side of tiles, of TIFF, None for what `io.encode`
-    takes then; and over what. `tell` hears the share of an image that is done, 0 to 1.
+    takes then; and over what. `folders` on the way are made if need be; `form`, a key of FORMATS,
+    is that of outputs whose name has no suffix, None for the input's. `tell` hears the share of an
+    image that is done, 0 to 1.
 
     With `verify` not before a window of it was computed once more; `seed` None leaves it to chance.
     `frames`: which of several pictures in a file, from 1 on, or all of them; None is "all" where
@@ -60,6 +62,8 @@ class Writing:
     compression: str | None = None
     tile: int | None = None
     overwrite: bool = False
+    folders: bool = False
+    form: str | None = None
     verify: bool = False
     seed: int | None = None
     frames: Frames | None = None
@@ -85,14 +89,14 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
     Returns what happened; raises a ConvError and writes nothing if anything cannot be done.
     """
     clock, name = Clock(), STANDARD.get(source, source)
-    io.check_target(target, overwrite=writing.overwrite)
+    io.check_target(target, overwrite=writing.overwrite, folders=writing.folders)
     if io.is_tiff(source) and (item := _streamed(source, target, job, limits, writing)):
         return item
     with clock.phase("read"):
         data = io.read_bytes(source)
     with clock.phase("plan"):
         header = io.probe(data, name)
-        form = io.output_format(target, fallback=header.format)
+        form = io.output_format(target, fallback=writing.form or header.format)
         opened = _Opened(source, target, data, header, form, name)
         if _wants_several(header, form, writing.frames, name):
             return _film(opened, job, limits, writing, clock)
@@ -119,7 +123,9 @@ def _still(  # noqa: PLR0913, PLR0917 - a picture, what is to be done, and who m
             image = held.enter_context(decoding)
         work = framed(image, plan, part, name, clock, tell=writing.tell)
         picture = held.enter_context(work)
-        with io.replacing(opened.target, overwrite=writing.overwrite) as file:
+        with io.replacing(
+            opened.target, overwrite=writing.overwrite, folders=writing.folders
+        ) as file:
             size = _sent(_encoded(picture.result, opened, writing, limits), file, clock)
             frame = picture.frame()
     item = _done(_item(opened.source, opened.target, job, plan, header), frame.clipped, clock)
@@ -172,7 +178,7 @@ def _film(opened: _Opened, job: Job, limits: Limits, writing: Writing, clock: Cl
     with clock.phase("encode"):
         payload = reel.close()
     with clock.phase("write"):
-        io.write_bytes(opened.target, payload, overwrite=writing.overwrite)
+        io.write_bytes(opened.target, payload, overwrite=writing.overwrite, folders=writing.folders)
     first = film.headers[0]
     cut, verified = _together(frames)
     notes = (*film.notes, *io.merged([frame.notes for frame in frames]))
@@ -230,7 +236,7 @@ def _streamed(source: str, target: str, job: Job, limits: Limits, writing: Writi
     with TiffWindows(source) as windowed:
         large = _large(windowed, writing)
         with clock.phase("plan"):
-            form = io.output_format(target, fallback="TIFF")
+            form = io.output_format(target, fallback=writing.form or "TIFF")
             if _wants_several(windowed.header, form, writing.frames, source):
                 return None
             plan = _plan(job, windowed.header, form, limits, source, large)
@@ -240,7 +246,7 @@ def _streamed(source: str, target: str, job: Job, limits: Limits, writing: Writi
             first = windowed.prepare(plan.bands.cache, max_pixels=limits.max_pixels)
         result = result_of(first, pixel(plan), plan)
         pieces = pieces_for(result, form, plan, large.packing)
-        opened = io.replacing(target, overwrite=writing.overwrite)
+        opened = io.replacing(target, overwrite=writing.overwrite, folders=writing.folders)
         part = _part(plan, windowed.shape, writing, source)
         with about(source), opened as file:
             with clock.phase("filter"):

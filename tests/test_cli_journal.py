@@ -77,11 +77,11 @@ def test_a_report_that_fails_at_the_end_says_that_the_images_are_there(
 ) -> None:
     written, calls = io.write_bytes, []
 
-    def full(path: str, payload: bytes, *, overwrite: bool) -> None:
+    def full(path: str, payload: bytes, **how: bool) -> None:
         calls.append(path)
         if path == "run.json" and calls.count(path) > 1:
             raise OutputError("run.json can't be written: No space left on device.")
-        written(path, payload, overwrite=overwrite)
+        written(path, payload, **how)
 
     monkeypatch.setattr(io, "write_bytes", full)
     assert run(["apply", "none.png", "-o", "c.png", *BOX, "--report", "run.json"]) == 5

@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from convcli import errors
+from convcli.batch.existing import EXISTS
+from convcli.batch.naming import FIELDS
 from convcli.cli.main import COMMANDS, group, run
 from convcli.cli.options import ENGINE_WORDS, RANGE_WORDS
 from convcli.kernels.families import FAMILIES
@@ -89,6 +91,25 @@ def test_the_readme_lists_every_kernel_that_is_shipped() -> None:
     shipped = {entry.name for entry in listing([Place(shipped_kernels(), "shipped")])}
     assert len(names) > 50
     assert names == shipped
+
+
+def test_every_field_of_names_and_every_word_of_exists_is_in_the_readme() -> None:
+    rows = {f"| `{{{field}}}` | {about} |" for field, about in FIELDS.items()}
+    rows |= {f"| `{word}` | {rule.about} |" for word, rule in EXISTS.items()}
+    assert not {row for row in rows if row not in README}
+
+
+@pytest.mark.parametrize(
+    "command", re.findall(r"^convcli (apply (?:photos|\"scans).*?) *#", README, re.MULTILINE)
+)
+def test_a_batch_of_the_readme_can_be_planned(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos/2024/a.jpg", "scans/b/c.tif"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    assert run([*shlex.split(command), "--dry-run"]) == 0
 
 
 def test_every_exit_code_is_in_the_readme() -> None:

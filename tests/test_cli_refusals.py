@@ -48,6 +48,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.png").write_text("dear diary")
     (tmp_path / "empty.png").touch()
+    (tmp_path / "plain").touch()
     (tmp_path / "huge.png").write_bytes(png_header(60_000, 60_000))
     (tmp_path / "broken.yaml").write_text("name: broken\nmatrix: |\n  1 2 3\n  4 x 6\n")
     monkeypatch.chdir(tmp_path)
@@ -64,7 +65,7 @@ REFUSALS = {
     "empty file": (["empty.png", "-o", "out.png", *BLUR], 4, "empty.png is empty"),
     "truncated JPEG": (["cut.jpg", "-o", "out.png", *BLUR], 4, "cut.jpg"),
     "huge header": (["huge.png", "-o", "out.png", *BLUR], 4, "--max-pixels"),
-    "folder as input": ([".", "-o", "out.png", *BLUR], 4, "is a folder"),
+    "folder into a file": ([".", "-o", "out.png", *BLUR], 2, "to one file"),
     "valid too small": (
         ["good.png", "-o", "out.png", "-m", " ".join(["1"] * 31), "--extent", "valid"],
         3,
@@ -110,7 +111,7 @@ REFUSALS = {
         "input itself",
     ),
     "unknown suffix": (["good.png", "-o", "out.tifff", *BLUR], 2, "Did you mean '.tif"),
-    "no suffix for several": (["good.png", "whole.jpg", "-o", "out", *BLUR], 5, "mkdir out"),
+    "a file as folder": (["good.png", "whole.jpg", "-o", "plain", *BLUR], 5, "plain is a file"),
     "several into one": (["good.png", "whole.jpg", "-o", "out.png", *BLUR], 2, "folder"),
     "report of what form": (
         ["good.png", "-o", "out.png", *BLUR, "--report", "run.xls"],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from convcli.batch.running import exit_code, run_all
-from convcli.batch.targets import tasks
+from convcli.batch.targets import Wanted, settle
 from convcli.batch.task import Input, Orders, Task
 from convcli.errors import ConvError, KernelError, OutputError, UsageError
 from convcli.job import Wishes, make_job
@@ -110,7 +110,7 @@ def test_a_failed_image_is_an_item_and_the_others_go_on(tmp_path: Path) -> None:
 
 
 def found(inputs: list[Path], out: str) -> list[Task]:
-    return tasks([Input(str(path)) for path in inputs], out)
+    return settle([Input(str(path)) for path in inputs], Wanted(out), (JOB,)).tasks
 
 
 def refused(error: type[ConvError], inputs: list[Path], out: str) -> str:
@@ -126,11 +126,12 @@ def test_targets_are_settled_before_any_work(tmp_path: Path) -> None:
     one, two = tmp_path / "x" / "1.csv", tmp_path / "y" / "1.csv"
     for path in (one, two):
         path.write_text("1\n")
+    one.with_suffix("").touch()
     out = str(tmp_path / "out")
     assert "Two inputs would be written" in refused(OutputError, [one, two], out)
     assert "given twice" in refused(UsageError, [one, one], out)
     assert "one file" in refused(UsageError, [one, two], str(tmp_path / "o.png"))
-    assert "not a folder" in refused(OutputError, [one, two], str(tmp_path / "missing"))
+    assert "is a file" in refused(OutputError, [one, two], str(one.with_suffix("")))
     assert "input itself" in refused(OutputError, [one], str(one))
     assert "input itself" in refused(OutputError, [one], str(tmp_path / "x"))
     assert found([one], out) == [Task(1, Input(str(one)), f"{out}/1.csv")]

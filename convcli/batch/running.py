@@ -31,6 +31,8 @@ def run_all(tasks: Iterable[Task], orders: Orders, done: Done) -> None:
 def attempt(task: Task, orders: Orders) -> tuple[Item, ConvError | None]:
     """What became of one task; no ConvError leaves it."""
     job, source = orders.jobs[task.job], task.source.path
+    if task.skip:
+        return Item(source, task.target, status="skipped", notes=(task.skip,)), None
     writing = replace(orders.writing, overwrite=task.overwrite)
     try:
         return process(source, task.target, job, orders.limits, writing), None
@@ -54,7 +56,7 @@ def _failed(source: str, job: Job, error: ConvError) -> Item:
 
 def exit_code(items: Sequence[Item]) -> int:
     """0; the failure's own code for a single image; 7 for some failed, 8 for all."""
-    failed = [item for item in items if item.status != "ok"]
+    failed = [item for item in items if item.status == "failed"]
     if len(items) == 1:
         return items[0].code
     if not failed:

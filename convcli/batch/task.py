@@ -38,13 +38,18 @@ class Input:
 
 @record
 class Task:
-    """One output to be made of one input: `number` counts from 1, `job` indexes Orders.jobs."""
+    """
+    One output to be made of one input: `number` counts from 1, `job` indexes Orders.jobs.
+
+    `skip`: why nothing is to be done, as a sentence; empty where something is.
+    """
 
     number: int
     source: Input
     target: str
     job: int = 0
     overwrite: bool = False
+    skip: str = ""
 
 
 @record

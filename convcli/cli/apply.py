@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +10,12 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from convcli import __version__, render, terminal
+from convcli.batch.naming import SUFFIXES
+from convcli.cli import choosing as chosen
 from convcli.cli.bar import Bar
 from convcli.cli.choices import Command, Word, WordOr, explained
-from convcli.cli.options import Session, common, filtering, image_files, limiting, option
+from convcli.cli.choosing import Chosen, Placed, choosing, placing
+from convcli.cli.options import Session, common, filtering, limiting, option
 from convcli.cli.said import (
     FRAMES,
     Allowed,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from convcli.batch.running import Done
-    from convcli.batch.task import Task
+    from convcli.batch.task import Orders, Task
     from convcli.cli.journal import Journal
     from convcli.errors import ConvError
     from convcli.report import Item
@@ -50,24 +52,17 @@ Examples:
 """
 
 
-class Request(Said, Allowed, Written):
-    """Every option of the command but where images come from and go to."""
+class Request(Chosen, Said, Allowed, Written, Placed):
+    """Every option of the command."""
 
     report: str | None
     quiet: bool
 
 
 @click.command("apply", cls=Command, epilog=EXAMPLES)
-@image_files
+@choosing
 @filtering
-@option(
-    "Output",
-    "-o",
-    "--out",
-    required=True,
-    metavar="FILE|DIR|-",
-    help="A file; or a folder, for several images; or standard output.",
-)
+@placing
 @option(
     "Output",
     "--quality",
@@ -108,7 +103,6 @@ class Request(Said, Allowed, Written):
     metavar="N",
     help="Store TIFF in tiles of N x N pixels, a multiple of 16, not in strips.",
 )
-@option("Output", "--overwrite", is_flag=True, help="Replace files that exist.")
 @option(
     "Output",
     "--report",
@@ -134,37 +128,54 @@ class Request(Said, Allowed, Written):
 @option("Running", "-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @common
 @click.pass_context
-def command(ctx: click.Context, images: tuple[str, ...], out: str, **said: Unpack[Request]) -> int:
+def command(ctx: click.Context, images: tuple[str, ...], **said: Unpack[Request]) -> int:
     """
     Filter images with one kernel or a chain of kernels.
 
     Every sample is computed exactly and rounded once; nothing is rescaled, and nothing loses depth,
-    unless asked. Existing files are not replaced. What was done, and how long it took, is said on
-    standard error.
+    unless asked. Existing files are not replaced, and every name is checked before any work. What
+    was done, and how long it took, is said on standard error.
     """
-    from convcli.batch import running, targets
-    from convcli.batch.task import Input, Orders
+    from convcli.batch import targets
+    from convcli.batch.task import Orders
     from convcli.cli.journal import Journal
-    from convcli.job import make_job
 
-    over, session = said["overwrite"], ctx.ensure_object(Session)
-    chosen = recipes(said["filters"], said["kernels"])
-    wanted, allowed = make_job(chosen, wishes(said)), limits(said)
-    found = targets.tasks([Input(image) for image in images], out, overwrite=over)
-    target, form = _report_target(said["report"], found, overwrite=over)
-    kept = kernel_files(said["filters"], chosen)
-    targets.check_spared(kept, [target, *(task.target for task in found)])
-    speak = _voice(many=len(found) > 1, quiet=said["quiet"])
-    record = Report(("convcli", *session.args), __version__)
-    with (
-        Journal(record, target, form, overwrite=over) as book,
-        Bar(None if said["quiet"] else sys.stderr) as tell,
-    ):
-        orders = Orders((wanted,), allowed, replace(writing(said), tell=tell))
-        running.run_all(found, orders, _noted(book, speak, debug=session.debug))
-        if len(found) > 1 and not said["quiet"]:
-            render.closing(record, sys.stderr)
-    return running.exit_code(record.items)
+    session, place = ctx.ensure_object(Session), chosen.wanted(ctx, said)
+    kernels = recipes(said["filters"], said["kernels"])
+    jobs, allowed = chosen.jobs(kernels, wishes(said), each=said["each"]), limits(said)
+    found = chosen.found(ctx, images, said, place.out)
+    settled = targets.settle(found.inputs, place, jobs)
+    target, form = _report_target(said["report"], settled.tasks, overwrite=place.replaces)
+    replaced = (task.target for task in settled.tasks if task.overwrite)
+    targets.check_spared(kernel_files(said["filters"], kernels), [target, *replaced])
+    if said["dry_run"]:
+        from convcli.cli import planned
+
+        return planned.show(settled, found, jobs, as_json=said["as_json"])
+    if place.in_place:
+        chosen.confirm(len(settled.tasks), yes=said["yes"])
+    if not said["quiet"]:
+        chosen.tell([*found.notes(), *settled.notes])
+    written = replace(writing(said), folders=settled.folder != "", form=SUFFIXES.get(place.form))
+    report = Report(("convcli", *session.args), __version__)
+    book = Journal(report, target, form, overwrite=place.replaces)
+    orders = Orders(jobs, allowed, written)
+    return _run(settled.tasks, orders, book, quiet=said["quiet"], debug=session.debug)
+
+
+def _run(
+    tasks: Sequence[Task], orders: Orders, journal: Journal, *, quiet: bool, debug: bool
+) -> int:
+    """Do everything, say what happens, keep the report."""
+    from convcli.batch import running
+
+    speak = _voice(many=len(tasks) > 1, quiet=quiet)
+    with journal as book, Bar(None if quiet else sys.stderr) as tell:
+        orders = replace(orders, writing=replace(orders.writing, tell=tell))
+        running.run_all(tasks, orders, _noted(book, speak, debug=debug))
+        if len(tasks) > 1 and not quiet:
+            render.closing(book.record, sys.stderr)
+    return running.exit_code(book.record.items)
 
 
 def _noted(book: Journal, speak: Callable[[Item], None], *, debug: bool) -> Done:
@@ -185,11 +196,13 @@ def _voice(*, many: bool, quiet: bool) -> Callable[[Item], None]:
     """What to say of an image when it is done: errors always, all else unless quiet."""
 
     def speak(item: Item) -> None:
-        if item.status != "ok" and not many:
-            terminal.failure(item.error, item.hint, sys.stderr)
-        elif many and not (quiet and item.status == "ok"):
+        if quiet and item.status != "failed":
+            return
+        if many or item.status == "skipped":
             render.item_line(item, sys.stderr)
-        elif not quiet:
+        elif item.status == "failed":
+            terminal.failure(item.error, item.hint, sys.stderr)
+        else:
             render.item_report(item, sys.stderr)
 
     return speak
@@ -199,10 +212,12 @@ def _report_target(
     report: str | None, found: Sequence[Task], *, overwrite: bool
 ) -> tuple[str, str]:
     """Where the report goes, and its form; refused, if need be, before any work."""
+    from convcli.batch.places import is_one_of
+
     if report is None:
         return "", ""
-    taken = {os.path.realpath(name) for task in found for name in (task.source.path, task.target)}
-    if os.path.realpath(report) in taken and (report != STANDARD or found[0].target == STANDARD):
+    taken = (name for task in found for name in (task.source.path, task.target))
+    if is_one_of(report, taken) and (report != STANDARD or found[0].target == STANDARD):
         raise UsageError(
             f"--report {report}: an image is there.", "Name another file: --report run.json"
         )

@@ -133,7 +133,13 @@ def run(args: Sequence[str] | None = None) -> int:
     code: object
     try:
         with streams.terminable():
-            code = group.main(args, prog_name="convcli", obj=session, standalone_mode=False)
+            code = group.main(
+                args,
+                prog_name="convcli",
+                obj=session,
+                standalone_mode=False,
+                windows_expand_args=False,  # patterns are ours: they keep the tree
+            )
             sys.stdout.flush()
     except (BrokenPipeError, ClosedPipe):
         code = CLOSED_PIPE

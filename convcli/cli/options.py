@@ -60,7 +60,7 @@ class Session:
     debug: bool = False
 
 
-def _stacked(options: Sequence[Callable[[Function], Function]]) -> Callable[[Function], Function]:
+def stacked(options: Sequence[Callable[[Function], Function]]) -> Callable[[Function], Function]:
     """One decorator out of several, read from top to bottom."""
 
     def decorate(function: Function) -> Function:
@@ -89,7 +89,7 @@ kernels_folder = _filter(
     help="Look for kernels here first; repeat for several folders.",
 )
 
-kernel_choice = _stacked(
+kernel_choice = stacked(
     [
         _filter(
             "-k",
@@ -110,11 +110,7 @@ kernel_choice = _stacked(
     ]
 )
 
-image_files = click.argument(
-    "images", nargs=-1, required=True, metavar="INPUT...", help="Image files; - is standard input."
-)
-
-filtering = _stacked(
+filtering = stacked(
     [
         kernel_choice,
         _filter(
@@ -208,7 +204,7 @@ filtering = _stacked(
     ]
 )
 
-limiting = _stacked(
+limiting = stacked(
     [
         _running(
             "--engine",

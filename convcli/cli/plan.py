@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Unpack
 import click
 
 from convcli import render
+from convcli.cli import choosing as chosen
 from convcli.cli.choices import Command
-from convcli.cli.options import common, filtering, image_files, limiting, option
+from convcli.cli.choosing import Chosen, choosing
+from convcli.cli.options import common, filtering, limiting, option
 from convcli.cli.said import Allowed, Said, job, limits
 from convcli.report import as_text
 
@@ -27,7 +29,7 @@ Examples:
 """
 
 
-class Request(Said, Allowed):
+class Request(Chosen, Said, Allowed):
     """Every option of the command but the images."""
 
     out: str
@@ -35,7 +37,7 @@ class Request(Said, Allowed):
 
 
 @click.command("plan", cls=Command, epilog=EXAMPLES)
-@image_files
+@choosing
 @filtering
 @option(
     "Output",
@@ -48,7 +50,8 @@ class Request(Said, Allowed):
 @option("Output", "--json", "as_json", is_flag=True, help="Print one JSON document.")
 @limiting
 @common
-def command(images: tuple[str, ...], **said: Unpack[Request]) -> None:
+@click.pass_context
+def command(ctx: click.Context, images: tuple[str, ...], **said: Unpack[Request]) -> None:
     """
     Say what `apply` would do and what it would cost; do nothing.
 
@@ -59,7 +62,10 @@ def command(images: tuple[str, ...], **said: Unpack[Request]) -> None:
 
     wanted = job(said)
     allowed = limits(said)
-    plans = {image: plan_file(image, said["out"], wanted, allowed) for image in images}
+    found = chosen.found(ctx, images, said)
+    names = [source.path for source in found.inputs]
+    plans = {name: plan_file(name, said["out"], wanted, allowed) for name in names}
+    chosen.tell(found.notes())
     if said["as_json"]:
         documents = [as_data(image, *decided) for image, decided in plans.items()]
         click.echo(json.dumps(documents, indent=2, ensure_ascii=False))

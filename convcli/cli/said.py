@@ -62,7 +62,6 @@ class Written(TypedDict):
     compression: str | None
     tile: int | None
     frames: str | None
-    overwrite: bool
     verify: bool
     verify_seed: int | None
 
@@ -163,7 +162,6 @@ def writing(said: Written) -> Writing:
         compress=said["compress"],
         compression=said["compression"],
         tile=said["tile"],
-        overwrite=said["overwrite"],
         verify=said["verify"] or seed is not None,
         seed=seed,
         frames=_frames(said["frames"]) if said["frames"] else None,

@@ -15,15 +15,15 @@ Importing this package imports neither NumPy nor Pillow; opening a file imports 
 
 from __future__ import annotations
 
-from convcli.io.files import check_target, read_bytes, replacing, write_bytes
+from convcli.io.files import check_target, occupied, read_bytes, replacing, write_bytes
 from convcli.io.film import Film, Shot, check_number, merged
-from convcli.io.formats import FORMATS, holds, output_format
+from convcli.io.formats import FORMATS, holds, output_format, suffix_format
 from convcli.io.image import Header, Image, Layout, Metadata
 from convcli.io.limits import check_size
 from convcli.io.reading import decode, decoding, has_film, open_film, probe
 from convcli.io.reel import check_alike, fitted, reel
 from convcli.io.settle import settle
-from convcli.io.sniffing import is_tiff
+from convcli.io.sniffing import is_picture, is_tiff
 from convcli.io.writing import Choices, check_fit, encode, encoding, losses, unused
 
 __all__ = [
@@ -47,9 +47,11 @@ __all__ = [
     "fitted",
     "has_film",
     "holds",
+    "is_picture",
     "is_tiff",
     "losses",
     "merged",
+    "occupied",
     "open_film",
     "output_format",
     "probe",
@@ -57,6 +59,7 @@ __all__ = [
     "reel",
     "replacing",
     "settle",
+    "suffix_format",
     "unused",
     "write_bytes",
 ]

@@ -100,35 +100,42 @@ def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
+def check_target(path: str | os.PathLike[str], *, overwrite: bool, folders: bool = False) -> None:
     """
     Nothing, or the OutputError that `write_bytes` would raise, before any work is done.
 
-    A target that exists needs `overwrite`; its folder must exist and be writable; a folder, a
-    device that can't be replaced and a terminal are refused.
+    A target that exists needs `overwrite`; its folder must be writable, and exist unless `folders`;
+    a folder, a device that can't be replaced and a terminal are refused.
     """
     name = os.fspath(path)
     if name == STREAM:
         _binary_stdout()
         return
     try:
-        _check_file(name, overwrite=overwrite)
+        _check_file(name, overwrite=overwrite, folders=folders)
     except (OSError, ValueError) as error:
         raise OutputError(f"{name!r} can't be written: {_reason(error)}.") from error
 
 
-def _check_file(name: str, *, overwrite: bool) -> None:
+def _check_file(name: str, *, overwrite: bool, folders: bool) -> None:
     if "\0" in name:
         raise OutputError(f"{name!r} can't be written: names hold no null byte.")
     if os.path.isdir(name) or not os.path.basename(name):  # noqa: PTH112, PTH119 - 'out/' ends so
         raise OutputError(f"{name} is a folder.", "Name a file in it.")
-    if os.path.lexists(name) and not overwrite and not _is_device(name):
+    if not overwrite and occupied(name):
         raise OutputError(f"{name} exists.", "Use --overwrite to replace it.")
     folder = Path(name).parent
+    while folders and not os.path.lexists(folder):
+        folder = folder.parent
     if not folder.is_dir():
         raise OutputError(f"{name}: there is no folder {folder}.", f"Make it: mkdir -p {folder}")
     if not os.access(folder, os.W_OK | os.X_OK) and not _is_device(name):
         raise OutputError(f"{name}: no permission to write into {folder}.", "Choose another folder")
+
+
+def occupied(name: str) -> bool:
+    """Whether something would be replaced by writing into `name`."""
+    return os.path.lexists(name) and not _is_device(name)
 
 
 def _is_device(name: str) -> bool:
@@ -139,28 +146,33 @@ def _is_device(name: str) -> bool:
     return False
 
 
-def write_bytes(path: str | os.PathLike[str], payload: bytes, *, overwrite: bool) -> None:
+def write_bytes(
+    path: str | os.PathLike[str], payload: bytes, *, overwrite: bool, folders: bool = False
+) -> None:
     """
     Write `payload` whole to `path`, or to standard output for `-`; OutputError otherwise.
 
-    Without `overwrite` a file that appears meanwhile is not replaced either. On any failure, and on
+    Folders on the way are made if `folders`, else must be there. Without `overwrite` a file that
+    appears meanwhile is not replaced either. On any failure, and on
     Ctrl-C, nothing is left behind: no temporary file, and the old contents untouched. A link is
     replaced by the file, never written through: what it points to may be anybody's.
     """
     name = os.fspath(path)
-    check_target(name, overwrite=overwrite)
+    check_target(name, overwrite=overwrite, folders=folders)
     with _blamed(name):
         if name == STREAM:
             _write_stdout(payload)
         elif _is_device(name):
             Path(name).write_bytes(payload)
         else:
-            with _replacing(Path(name), overwrite=overwrite) as file:
+            with _replacing(Path(name), overwrite=overwrite, folders=folders) as file:
                 file.write(payload)
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[BinaryIO]:
+def replacing(
+    path: str | os.PathLike[str], *, overwrite: bool, folders: bool = False
+) -> Iterator[BinaryIO]:
     """
     An open file to write and seek in, which becomes `path` when the block ends: see `write_bytes`.
 
@@ -168,9 +180,10 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Bina
     temporary file: it is copied there when it is whole.
     """
     name = os.fspath(path)
-    check_target(name, overwrite=overwrite)
+    check_target(name, overwrite=overwrite, folders=folders)
     if name != STREAM and not _is_device(name):
-        with _blamed(name), _replacing(Path(name), overwrite=overwrite) as file:
+        opened = _replacing(Path(name), overwrite=overwrite, folders=folders)
+        with _blamed(name), opened as file:
             yield file
         return
     import shutil
@@ -228,7 +241,9 @@ def _write_stdout(payload: bytes) -> None:
 
 
 @contextmanager
-def _replacing(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
+def _replacing(target: Path, *, overwrite: bool, folders: bool) -> Iterator[BinaryIO]:
+    if folders:
+        target.parent.mkdir(parents=True, exist_ok=True)
     # Not `.{name}.…`: a name of 255 bytes is allowed and a longer one is not.
     temporary = target.with_name(f".convcli-{os.urandom(8).hex()}.tmp")
     try:

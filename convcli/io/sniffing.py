@@ -60,6 +60,8 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"farbfeld", "a farbfeld picture"),
 )
 _SUFFIX_ONLY = {"TGA", "IM", "CSV"}
+_HEAD = 512
+"""Bytes that any signature needs at most."""
 _READABLE = "convcli reads PNG, JPEG, TIFF, WebP, AVIF, GIF, BMP, PNM, JPEG 2000, .npy, .csv"
 
 
@@ -86,6 +88,15 @@ def is_tiff(path: str) -> bool:
             return False
         with open(path, "rb") as file:  # noqa: PTH123 - as above
             return _signature(file.read(4)) == "TIFF"
+    except (OSError, ValueError):
+        return False
+
+
+def is_picture(path: str) -> bool:
+    """Whether the first bytes of a file are a picture's, whatever its name; numbers are none."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - a name of any length
+            return _signature(file.read(_HEAD)) not in {None, "NPY"}
     except (OSError, ValueError):
         return False
 
