@@ -78,7 +78,9 @@ def encode(  # noqa: PLR0913 - each is a choice of the user's
     except (ConvError, ImportError, NameError):  # the latter two are ours, not the picture's
         raise
     except MemoryError as error:
-        raise OutputError(f"{name} does not fit into memory as {format}.") from error
+        raise OutputError(
+            f"{name} does not fit into memory as {format}.", cause="memory"
+        ) from error
     except Exception as error:  # encoders throw anything
         reason = f"{type(error).__name__}: {error}".rstrip(".: ")
         raise OutputError(f"{name} can't be written as {format}: {reason}.") from error
