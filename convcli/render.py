@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from convcli.io import Header
     from convcli.kernels.kernel import Matrix
     from convcli.plan import Plan
-    from convcli.report import Item, Report
+    from convcli.report import Item
 
 BAR = 24
 WHITE = {"uint8": "255", "uint16": "65535"}
@@ -66,10 +66,11 @@ def _console(stream: TextIO) -> Console:
 
 def failure(message: str, hint: str, stream: TextIO) -> None:
     """What is wrong, and below it what to do."""
-    _say(legible(message), *[legible(hint)] * bool(hint), stream=stream)
+    say(legible(message), *[legible(hint)] * bool(hint), stream=stream)
 
 
-def _say(*lines: str, stream: TextIO) -> None:
+def say(*lines: str, stream: TextIO) -> None:
+    """Lines, one after the other."""
     print(*lines, sep="\n", file=stream)
 
 
@@ -84,11 +85,11 @@ def item_report(item: Item, stream: TextIO) -> None:
         for line in [_figures(item), *facts(item)]:
             console.print(printable(line))
         return
-    _say(*map(printable, [*_headlines(item), *facts(item)]), stream=stream)
+    say(*map(printable, [*_headlines(item), *facts(item)]), stream=stream)
 
 
 def _headlines(item: Item) -> Iterator[str]:
-    spent = ", ".join(f"{phase} {_time(item.seconds[phase])}" for phase in _spent(item))
+    spent = ", ".join(f"{phase} {duration(item.seconds[phase])}" for phase in _spent(item))
     yield f"{item.input} -> {item.output}: {_figures(item)}"
     yield f"  {spent}"
 
@@ -100,7 +101,7 @@ def _spent(item: Item) -> list[str]:
 
 def _figures(item: Item) -> str:
     memory = f", peak memory {size(item.memory_peak)}" if item.memory_peak else ""
-    return f"{_time(item.wall)}, {item.speed:.1f} Mpx/s{memory}"
+    return f"{duration(item.wall)}, {item.speed:.1f} Mpx/s{memory}"
 
 
 def facts(item: Item) -> Iterator[str]:
@@ -159,7 +160,7 @@ def _phases(item: Item) -> Table:
     total = sum(item.seconds.values()) or 1.0
     for phase in _spent(item):
         part = item.seconds[phase] / total
-        table.add_row(phase, _time(item.seconds[phase]), f"{part:.0%}", "█" * round(BAR * part))
+        table.add_row(phase, duration(item.seconds[phase]), f"{part:.0%}", "█" * round(BAR * part))
     return table
 
 
@@ -170,24 +171,16 @@ def item_line(item: Item, stream: TextIO) -> None:
     """One image of many, in one line; a failure with its cure, and what was cut."""
     if item.status != "ok":
         failed = printable(f"{item.input}: failed")
-        _say(failed, *_indented(item.error, item.hint), stream=stream)
+        say(failed, *_indented(item.error, item.hint), stream=stream)
         return
     cut = item.clipped_below + item.clipped_above
     cuts = f", {share(cut)} cut" if cut else ""
     verified = ", verified" * bool(item.verified)
     noted = f", {count(len(item.notes), 'note')}" if item.notes else ""
     where = f"{item.input} -> {item.output}"
-    _say(
+    say(
         printable(f"{where}: {_figures(item)}, {item.engine}{cuts}{verified}{noted}"), stream=stream
     )
-
-
-def closing(report: Report, stream: TextIO) -> None:
-    """Counts, time and speed of the whole run."""
-    done = report.summary()
-    failed = f", {done['failed']} failed" if done["failed"] else ""
-    speed = f"{_time(done['wall'])}, {done['megapixels_per_second']:.1f} Mpx/s"
-    print(f"{count(done['ok'], 'image')} written{failed}. {speed}", file=stream)
 
 
 def _indented(*texts: str) -> Iterator[str]:
@@ -213,7 +206,7 @@ def _planned(source: str, header: Header, plan: Plan) -> Iterator[str]:
     for number, stage in enumerate(plan.stages, start=1):
         yield f"  stage {number}  {stage.name}: {stage.engine} ({stage.body}), {stage.reason}"
         work = f"{stage.multiplies:,} multiply-adds"
-        yield f"           {work}, about {_time(stage.seconds)} on one thread"
+        yield f"           {work}, about {duration(stage.seconds)} on one thread"
     yield f"  range    {treatment.finish.range}"
     yield f"  alpha    {treatment.alpha}"
     yield f"  light    {'linear' if treatment.linear else 'encoded'}"
@@ -300,7 +293,7 @@ def bench_head(name: str, samples: Block, stream: TextIO) -> None:
     """What was filtered."""
     height, width, channels = samples.shape
     shape = _shape(width, height, channels, samples.dtype.name)
-    _say(printable(f"{name}: {shape}; milliseconds"), stream=stream)
+    say(printable(f"{name}: {shape}; milliseconds"), stream=stream)
 
 
 def bench_table(kernel: str, about: str, rows: Iterable[Row], stream: TextIO) -> None:
@@ -308,7 +301,7 @@ def bench_table(kernel: str, about: str, rows: Iterable[Row], stream: TextIO) ->
     shown = [row for row in rows if row.kernel == kernel]
     head = ["size", *(cell.name for cell in shown[0].cells)]
     lines = [[f"{row.size}x{row.size}", *(_cell(row, c) for c in row.cells)] for row in shown]
-    _say("", stream=stream)
+    say("", stream=stream)
     if draws(stream):
         _console(stream).print(_figure_table(f"{kernel}: {about}", head, lines))
         return
@@ -317,7 +310,7 @@ def bench_table(kernel: str, about: str, rows: Iterable[Row], stream: TextIO) ->
         [f"{word:>{width}}" for word, width in zip(line, widths, strict=True)]
         for line in (head, *lines)
     ]
-    _say(f"{kernel}: {about}", *columns(table), stream=stream)
+    say(f"{kernel}: {about}", *columns(table), stream=stream)
 
 
 def _figure_table(title: str, head: Sequence[str], lines: Iterable[Sequence[str]]) -> Table:
@@ -344,16 +337,16 @@ def bench_notes(rows: Sequence[Row], missing: Iterable[str], end: str, stream: T
     """What the marks mean, what is not there, and what it all says."""
     cells = [cell for row in rows for cell in row.cells if cell.seconds is not None]
     runs = [cell.runs for cell in cells if cell.runs]
-    _say("", "* is what auto chooses", stream=stream)
+    say("", "* is what auto chooses", stream=stream)
     if any(cell.estimated for cell in cells):
-        _say("~ is estimated from a part of the picture: all of it takes too long", stream=stream)
+        say("~ is estimated from a part of the picture: all of it takes too long", stream=stream)
     if runs:
         most = max(runs)
         fewer = f", of fewer (at least {min(runs)}) where one takes long" * (min(runs) < most)
-        _say(f"Medians of {count(most, 'run')}{fewer}.", stream=stream)
+        say(f"Medians of {count(most, 'run')}{fewer}.", stream=stream)
     for name in missing:
-        _say(f"{name} is not installed, and so has no column.", stream=stream)
-    _say(end, stream=stream)
+        say(f"{name} is not installed, and so has no column.", stream=stream)
+    say(end, stream=stream)
 
 
 # --- figures for people --------------------------------------------------------------------------
@@ -381,7 +374,8 @@ def count(number: int, thing: str) -> str:
     return f"{number} {thing}{'s' * (number != 1)}"
 
 
-def _time(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """`1.25 s`, `12.5 ms`."""
     return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.1f} ms"
 
 

@@ -19,12 +19,20 @@ from convcli.errors import ConvError, OutputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from convcli.batch.resume import Resumption
+
 Pair = tuple[str, str]
 
 
-def tasks(inputs: Sequence[Input], out: str, *, overwrite: bool = False) -> list[Task]:
+def tasks(
+    inputs: Sequence[Input],
+    out: str,
+    *,
+    overwrite: bool = False,
+    before: Resumption | None = None,
+) -> list[Task]:
     """
-    A task for every input, in order.
+    A task for every input, in order; none for those that a run `before` did.
 
     Raises OutputError for a target that may not be written, or that two inputs share; UsageError
     for several inputs into one file, and for standard input into a folder.
@@ -35,11 +43,15 @@ def tasks(inputs: Sequence[Input], out: str, *, overwrite: bool = False) -> list
         raise _not_a_folder(names, out)
     found = [(name, _inside(out, name) if folder else out) for name in names]
     _check_shared(found)
-    for source, target in found:
-        _check_same(source, target)
-        io.check_target(target, overwrite=overwrite)
-    numbered = enumerate(zip(inputs, found, strict=True), start=1)
-    return [Task(n, source, to, overwrite=overwrite) for n, (source, (_, to)) in numbered]
+    wanted: list[Task] = []
+    for number, (source, (_, target)) in enumerate(zip(inputs, found, strict=True), start=1):
+        if before and before.settles(source, target):
+            continue
+        replaces = overwrite or (before is not None and before.ours(target))
+        _check_same(source.path, target)
+        io.check_target(target, overwrite=replaces)
+        wanted.append(Task(number, source, target, overwrite=replaces))
+    return wanted
 
 
 def _not_a_folder(inputs: Sequence[str], out: str) -> ConvError:

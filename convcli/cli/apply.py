@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -14,6 +12,7 @@ from convcli import __version__, render
 from convcli.cli.bar import Bar
 from convcli.cli.choices import Command, Word, WordOr, explained
 from convcli.cli.options import Session, common, filtering, image_files, limiting, option
+from convcli.cli.reporting import Reported, Reporting, reporting
 from convcli.cli.said import (
     FRAMES,
     Allowed,
@@ -25,20 +24,15 @@ from convcli.cli.said import (
     wishes,
     writing,
 )
-from convcli.errors import UsageError
 from convcli.io.formats import COMPRESSIONS
-from convcli.report import FORMS, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from convcli.batch.running import Done
-    from convcli.batch.task import Task
-    from convcli.cli.journal import Journal
     from convcli.errors import ConvError
+    from convcli.journal import Journal
     from convcli.report import Item
-
-STANDARD = "-"
 
 EXAMPLES = """
 Examples:
@@ -50,10 +44,9 @@ Examples:
 """
 
 
-class Request(Said, Allowed, Written):
+class Request(Said, Allowed, Written, Reported):
     """Every option of the command but where images come from and go to."""
 
-    report: str | None
     quiet: bool
 
 
@@ -109,13 +102,7 @@ class Request(Said, Allowed, Written):
     help="Store TIFF in tiles of N x N pixels, a multiple of 16, not in strips.",
 )
 @option("Output", "--overwrite", is_flag=True, help="Replace files that exist.")
-@option(
-    "Output",
-    "--report",
-    metavar="FILE|-",
-    help=f"Write what happened to a file of {', '.join('.' + form for form in FORMS)}; - prints"
-    " JSON.",
-)
+@reporting
 @option(
     "Output",
     "--verify",
@@ -144,27 +131,32 @@ def command(ctx: click.Context, images: tuple[str, ...], out: str, **said: Unpac
     """
     from convcli.batch import running, targets
     from convcli.batch.task import Input, Orders
-    from convcli.cli.journal import Journal
     from convcli.job import make_job
 
     over, session = said["overwrite"], ctx.ensure_object(Session)
     chosen = recipes(said["filters"], said["kernels"])
     wanted, allowed = make_job(chosen, wishes(said)), limits(said)
-    found = targets.tasks([Input(image) for image in images], out, overwrite=over)
-    target, form = _report_target(said["report"], found, overwrite=over)
-    kept = kernel_files(said["filters"], chosen)
-    targets.check_spared(kept, [target, *(task.target for task in found)])
-    speak = _voice(many=len(found) > 1, quiet=said["quiet"])
-    record = Report(("convcli", *session.args), __version__)
-    with (
-        Journal(record, target, form, overwrite=over) as book,
-        Bar(None if said["quiet"] else sys.stderr) as tell,
-    ):
-        orders = Orders((wanted,), allowed, replace(writing(said), tell=tell))
-        running.run_all(found, orders, _noted(book, speak, debug=session.debug))
-        if len(found) > 1 and not said["quiet"]:
-            render.closing(record, sys.stderr)
-    return running.exit_code(record.items)
+    told = Reporting(said, session.args, overwrite=over)
+    with Bar(None if said["quiet"] else sys.stderr) as tell:
+        orders = Orders(
+            (wanted,),
+            allowed,
+            replace(writing(said), tell=tell),
+            version=__version__,
+            recorded=bool(told.target),
+            checksum=told.checksum,
+        )
+        inputs = [Input(image) for image in images]
+        before = told.resumption(orders)
+        found = targets.tasks(inputs, out, overwrite=over, before=before)
+        told.check(found)
+        kept = kernel_files(said["filters"], chosen)
+        targets.check_spared(kept, [told.target, *(task.target for task in found)])
+        many, quiet = len(images) > 1, said["quiet"]
+        speak = _voice(many=many, quiet=quiet)
+        with told.journal(found, out, speaks=many and not quiet) as book:
+            running.run_all(found, orders, _noted(book, speak, debug=session.debug))
+    return told.report.summary.exit_code
 
 
 def _noted(book: Journal, speak: Callable[[Item], None], *, debug: bool) -> Done:
@@ -193,26 +185,3 @@ def _voice(*, many: bool, quiet: bool) -> Callable[[Item], None]:
             render.item_report(item, sys.stderr)
 
     return speak
-
-
-def _report_target(
-    report: str | None, found: Sequence[Task], *, overwrite: bool
-) -> tuple[str, str]:
-    """Where the report goes, and its form; refused, if need be, before any work."""
-    if report is None:
-        return "", ""
-    taken = {os.path.realpath(name) for task in found for name in (task.source.path, task.target)}
-    if os.path.realpath(report) in taken and (report != STANDARD or found[0].target == STANDARD):
-        raise UsageError(
-            f"--report {report}: an image is there.", "Name another file: --report run.json"
-        )
-    if report == STANDARD:
-        return STANDARD, "json"
-    form = Path(report).suffix.lower().removeprefix(".")
-    if form not in FORMS:
-        known = ", ".join(f".{form}" for form in FORMS)
-        raise UsageError(f"--report {report}: not a form of report.", f"Known: {known}, and -")
-    from convcli.io import check_target
-
-    check_target(report, overwrite=overwrite)
-    return report, form

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -10,10 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from convcli import io
 from convcli.batch import running
 from convcli.cli.main import run
-from convcli.errors import OutputError
+from convcli.io.growing import Growing
 from convcli.run import process as genuine
 
 if TYPE_CHECKING:
@@ -75,25 +75,20 @@ def test_a_kernel_file_is_not_written_over(
 def test_a_report_that_fails_at_the_end_says_that_the_images_are_there(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    written, calls = io.write_bytes, []
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    def full(path: str, payload: bytes, *, overwrite: bool) -> None:
-        calls.append(path)
-        if path == "run.json" and calls.count(path) > 1:
-            raise OutputError("run.json can't be written: No space left on device.")
-        written(path, payload, overwrite=overwrite)
-
-    monkeypatch.setattr(io, "write_bytes", full)
+    monkeypatch.setattr(Growing, "_put", full)
     assert run(["apply", "none.png", "-o", "c.png", *BOX, "--report", "run.json"]) == 5
     assert "No space left on device.\n" in (told := capsys.readouterr().err)
     assert "written; " not in told
-    calls.clear()
     Path("run.json").unlink()
     assert run(["apply", "a.png", "-o", "c.png", *BOX, "--report", "run.json"]) == 5
     told = capsys.readouterr().err
     assert "No space left" in told
     assert "1 image was written; the report was not." in told
     assert Path("c.png").exists()
+    assert items() == []
 
 
 @pytest.mark.usefixtures("place")
@@ -117,7 +112,6 @@ def test_a_report_is_begun_before_the_first_image_and_kept_when_stopped(
 
 @pytest.mark.usefixtures("place")
 def test_a_report_grows_while_a_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("convcli.cli.journal.PAUSE", 0.0)
     seen = []
 
     def process(source: str, *args: object) -> Item:
