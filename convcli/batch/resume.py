@@ -13,14 +13,16 @@ journal may hold several runs, each resumed from the one before; of two items th
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.errors import InputError, UsageError
 from convcli.forms import here
-from convcli.record import mutable, record
+from convcli.record import mutable
 from convcli.report import SCHEMA, Item, as_text
 
 if TYPE_CHECKING:
@@ -33,6 +35,12 @@ if TYPE_CHECKING:
 Identity = bytes
 _WRITTEN = ("quality", "compress", "compression", "tile", "frames")
 """What of `Writing` decides bytes."""
+
+_DIGITS = 16
+"""Of a key."""
+
+_PLAIN = re.compile(r"[/\\](?:[./\\]|$)").search
+"""What `normpath` might change; it is slow."""
 
 _RECENT = 2.0
 """Seconds by which the clocks of two machines may differ."""
@@ -77,7 +85,7 @@ def job_key(job: Job, writing: Writing, version: str) -> str:
     import json
 
     text = json.dumps(described(job, writing, version), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
 def seen(source: Input, job: int, orders: Orders) -> dict[str, Any]:
@@ -118,8 +126,7 @@ def content(path: str) -> str:
 # --- reading a journal ---------------------------------------------------------------------------
 
 
-@record
-class Done:
+class Done(NamedTuple):  # not a record: 100 000 are made at once
     """What became of one input under one key."""
 
     output: str
@@ -211,15 +218,17 @@ def _begin(found: Journalled, head: dict[str, Any]) -> None:
 
 def _take(found: Journalled, line: dict[str, Any], cwd: str) -> None:
     """Remember an item that is done; forget one that was, and now failed."""
-    key = line.get("key")
-    if not key:
+    key, name, output = (line.get(word) for word in ("key", "input", "output"))
+    if not (isinstance(key, str) and isinstance(name, str) and isinstance(output, str)):
         return
-    place = _identity(os.path.join(cwd, line["input"]), key)  # noqa: PTH118 - a name
+    if len(key) != _DIGITS:
+        return
+    place = _identity(_absolute(cwd, name), key)
     if line.get("status") not in {"ok", "skipped"}:
         found.done.pop(place, None)
         return
     found.done[place] = Done(
-        os.path.normpath(os.path.join(cwd, line["output"])),  # noqa: PTH118 - a name
+        _absolute(cwd, output),
         line.get("bytes_in", 0),
         line.get("mtime_ns", 0),
         line.get("sha256", ""),
@@ -229,10 +238,13 @@ def _take(found: Journalled, line: dict[str, Any], cwd: str) -> None:
 
 def _identity(path: str, key: str) -> Identity:
     """A few bytes for an absolute name under a key: 100 000 names would take more."""
-    from hashlib import blake2b
+    name = path.encode(errors="backslashreplace")
+    return blake2b(name, digest_size=16, salt=key.encode()).digest()
 
-    name = as_text(os.path.normpath(path)).encode()
-    return blake2b(name, digest_size=16, salt=bytes.fromhex(key)).digest()
+
+def _absolute(cwd: str, name: str) -> str:
+    path = name if name.startswith("/") else os.path.join(cwd, name)  # noqa: PTH118 - a name
+    return path if _PLAIN(path) is None else os.path.normpath(path)
 
 
 # --- what is left --------------------------------------------------------------------------------
@@ -265,7 +277,7 @@ class Resumption:
         done = self._found(source, job)
         if done is None or not self._same(done, source):
             return False
-        wanted = as_text(self._absolute(target))
+        wanted = as_text(_absolute(self._cwd, target))
         near = renamed and os.path.dirname(done.output) == os.path.dirname(wanted)  # noqa: PTH120 - a name
         if done.output != wanted and not near:
             return False
@@ -301,16 +313,13 @@ class Resumption:
                 )
 
     def _found(self, source: Input, job: int) -> Done | None:
-        place = _identity(self._absolute(source.path), self._keys[job])
+        place = _identity(_absolute(self._cwd, source.path), self._keys[job])
         return self._journal.done.get(place)
 
     def _same(self, done: Done, source: Input) -> bool:
         if self._checksum:
             return bool(done.sha256) and done.sha256 == content(source.path)
         return done.mtime != 0 and (done.size, done.mtime) == state(source)
-
-    def _absolute(self, name: str) -> str:
-        return os.path.normpath(os.path.join(self._cwd, name))  # noqa: PTH118 - a name
 
 
 def _size(path: str) -> int:
