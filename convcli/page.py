@@ -43,7 +43,8 @@ pre { background: var(--card); padding: .75rem 1rem; border-radius: .5rem; white
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr));
   gap: .75rem; margin: 1.5rem 0; }
 .figures div { background: var(--card); border-radius: .5rem; padding: .75rem 1rem; }
-.figures b { display: block; font-size: 1.5rem; line-height: 1.2; font-weight: 600; }
+.figures b { display: block; white-space: nowrap; font-size: 1.375rem; line-height: 1.3;
+  font-weight: 600; }
 .figures span { color: var(--dim); font-size: .875rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th { font-weight: 500; text-align: left; color: var(--dim); font-size: .875rem; }
@@ -133,7 +134,7 @@ def _bar(seconds: Iterable[tuple[str, float]], longest: float) -> str:
     parts = list(seconds)
     total = sum(spent for _, spent in parts)
     pieces = "".join(
-        f'<i style="flex:{spent:.9f};background:var(--{phase})"'
+        f'<i style="flex:{spent / total:.6f} 1 0;background:var(--{phase})"'
         f' title="{phase} {duration(spent)}"></i>'
         for phase, spent in parts
         if spent > 0

@@ -17,7 +17,6 @@ import re
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.errors import InputError, UsageError
@@ -238,6 +237,8 @@ def _take(found: Journalled, line: dict[str, Any], cwd: str) -> None:
 
 def _identity(path: str, key: str) -> Identity:
     """A few bytes for an absolute name under a key: 100 000 names would take more."""
+    from hashlib import blake2b
+
     name = path.encode(errors="backslashreplace")
     return blake2b(name, digest_size=16, salt=key.encode()).digest()
 

@@ -154,7 +154,7 @@ def command(ctx: click.Context, images: tuple[str, ...], out: str, **said: Unpac
         targets.check_spared(kept, [told.target, *(task.target for task in found)])
         many, quiet = len(images) > 1, said["quiet"]
         speak = _voice(many=many, quiet=quiet)
-        with told.journal(found, out, speaks=many and not quiet) as book:
+        with told.journal(found, out, many=many, quiet=quiet) as book:
             running.run_all(found, orders, _noted(book, speak, debug=session.debug))
     return told.report.summary.exit_code
 

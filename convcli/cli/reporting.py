@@ -114,18 +114,21 @@ class Reporting:
             check_target(self.target, overwrite=self.overwrite or self.goes_on)
 
     @contextmanager
-    def journal(self, tasks: Collection[Task], folder: str, *, speaks: bool) -> Iterator[Journal]:
+    def journal(
+        self, tasks: Collection[Task], folder: str, *, many: bool, quiet: bool
+    ) -> Iterator[Journal]:
         """
         The journal that takes the items of `tasks`.
 
-        Before and after them, with `speaks`, the lines that a batch begins and ends with.
+        With `many` stray files are swept first, and unless `quiet` the lines said that a batch begins
+        and ends with.
         """
         from convcli.batch.sweep import sweep
         from convcli.cli.streams import Terminated
 
-        say = partial(_say, speaks=speaks)
+        say = partial(_say, speaks=many and not quiet)
         with self._opened() as book:
-            say(self._opening(sweep(tasks, self.target) if speaks else 0))
+            say(self._opening(sweep(tasks, self.target) if many else 0))
             self._count(book)
             total = self.report.summary.total + len(tasks)
             try:
