@@ -71,7 +71,6 @@ class Reporting:
 
         self.resumed = said["resume"] or ""
         self.target = said["report"] or self.resumed
-        self.form = _form(self.target)
         self.checksum, self.overwrite = said["checksum"], overwrite
         self.goes_on = bool(self.resumed) and _same(self.target, self.resumed)
         self.report = Report(("convcli", *args), __version__)
@@ -108,6 +107,7 @@ class Reporting:
                 f"--report {self.target}: an image is there.",
                 "Name another file: --report run.json",
             )
+        _form(self.target)
         if self.target != STANDARD:
             from convcli.io import check_target
 
@@ -120,8 +120,8 @@ class Reporting:
         """
         The journal that takes the items of `tasks`.
 
-        With `many` stray files are swept first, and unless `quiet` the lines said that a batch begins
-        and ends with.
+        With `many` stray files are swept first, and the lines said that a batch begins and ends
+        with, unless `quiet`.
         """
         from convcli.batch.sweep import sweep
         from convcli.cli.streams import Terminated
@@ -145,7 +145,7 @@ class Reporting:
         return Journal(
             self.report,
             self.target,
-            self.form,
+            _form(self.target),
             overwrite=self.overwrite,
             goes_on=self.goes_on,
             stream=sys.stdout if self.target == STANDARD else None,
