@@ -66,6 +66,7 @@ def banded(plan: Plan, shape: Shape, ends: Ends, limits: Limits) -> Plan:
         " at once.",
         f"Allow more with --memory {needed}, or store the image in small tiles first:"
         " vips tiffsave in.tif tiled.tif --tile --compression deflate --bigtiff",
+        cause="memory",
     )
 
 

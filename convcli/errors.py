@@ -35,54 +35,64 @@ class ConvError(Exception):
 
     Both are plain text of one or more lines, without a trailing full stop rule of their own: they
     are printed as they are, by the one place that turns an exception into a message (`cli.main`).
+    `cause` is one short word that never changes, by which the failures of a batch are grouped:
+    `damaged`, `too-large`, `exists`; that of the class, unless whoever raises it knows better.
     """
 
     exit_code = 1
+    kind = "bug"
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, cause: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.cause = cause or self.kind
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
-    def __reduce__(self) -> tuple[type[ConvError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[ConvError], tuple[str, str], dict[str, str]]:
         # Exceptions cross process borders by pickling; the default forgets the hint.
-        return type(self), (self.message, self.hint)
+        return type(self), (self.message, self.hint), {"cause": self.cause}
 
 
 class UsageError(ConvError):
     """Options that are wrong, or do not go together."""
 
     exit_code = 2
+    kind = "usage"
 
 
 class KernelError(ConvError):
     """A kernel that is unknown, malformed or impossible here."""
 
     exit_code = 3
+    kind = "kernel"
 
 
 class InputError(ConvError):
     """An image that cannot be read, or must not be."""
 
     exit_code = 4
+    kind = "unreadable"
 
 
 class OutputError(ConvError):
     """A file that cannot be written, or must not be."""
 
     exit_code = 5
+    kind = "unwritable"
 
 
 class MissingExtra(ConvError):
     """An optional part of convcli that is not installed."""
 
     exit_code = 6
+    kind = "missing-extra"
 
 
 class ResultError(ConvError):
     """A result that is not what `--verify` computes: a bug in convcli."""
 
     exit_code = 1
+    kind = "wrong-result"

@@ -225,5 +225,5 @@ def about(name: str) -> Iterator[None]:
         yield
     except ConvError as error:
         if name not in error.message:
-            raise type(error)(f"{name}: {error.message}", error.hint) from error
+            raise type(error)(f"{name}: {error.message}", error.hint, cause=error.cause) from error
         raise

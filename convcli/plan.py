@@ -312,6 +312,7 @@ def check_memory(plan: Plan, shape: Shape, limits: Limits, cure: str = "cut the 
             f" more than the {words(available(limits) or 0)} allowed.",
             f"Allow more with --memory {words(-(-plan.memory * 11 // 10)).replace(' ', '')},"
             f" use fewer --jobs, or {cure}.",
+            cause="memory",
         )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from convcli.io import Header
     from convcli.plan import Plan
-    from convcli.report import Item, Report
+    from convcli.report import Item
 
 BAR = 24
 WHITE = {"uint8": "255", "uint16": "65535"}
@@ -135,14 +135,6 @@ def item_line(item: Item, stream: TextIO) -> None:
     say(
         printable(f"{where}: {_figures(item)}, {item.engine}{cuts}{verified}{noted}"), stream=stream
     )
-
-
-def closing(report: Report, stream: TextIO) -> None:
-    """Counts, time and speed of the whole run."""
-    done = report.summary()
-    failed = f", {done['failed']} failed" if done["failed"] else ""
-    speed = f"{duration(done['wall'])}, {done['megapixels_per_second']:.1f} Mpx/s"
-    print(f"{count(done['ok'], 'image')} written{failed}. {speed}", file=stream)
 
 
 def _indented(*texts: str) -> Iterator[str]:

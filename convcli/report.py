@@ -1,7 +1,7 @@
 """
 What happened, as data: one Item per image, one list of columns for every form of report.
 
-    table (rich, in `render`)   .json   .jsonl   .csv   .md      all iterate COLUMNS
+    table (rich, in `render`)   .json   .jsonl   .csv   .md, in `forms`    all iterate COLUMNS
 
 Times are seconds, sizes pixels or bytes, shares 0..1. Columns are only ever added; the number in
 SCHEMA changes when one is taken away. Names of files are other people's words: bytes of them that
@@ -10,18 +10,15 @@ are no text are escaped in every form, and what would break a row or move a curs
 
 from __future__ import annotations
 
-import io
 import time
 from contextlib import contextmanager
 from dataclasses import field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from convcli.record import mutable, record
-from convcli.wording import legible, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 SCHEMA = "convcli.report/1"
 
@@ -70,6 +67,7 @@ class Item:
     error: str = ""
     hint: str = ""
     code: int = 0
+    cause: str = ""
     operation: str = ""
     padding: str = ""
     extent: str = ""
@@ -104,6 +102,10 @@ class Item:
     wall: float = 0.0
     memory_peak: int | None = None
     notes: tuple[str, ...] = ()
+    mtime_ns: int = 0
+    sha256: str = ""
+    key: str = ""
+    ended: float = 0.0
 
     @property
     def megapixels(self) -> float:
@@ -139,7 +141,7 @@ COLUMNS: tuple[Column, ...] = (
     _plain("input", "input", "file that was read; - is standard input"),
     _plain("output", "output", "file that was written; - is standard output"),
     _plain("kernel", "kernel", "kernels in order, joined by +, with their parameters"),
-    _plain("status", "status", "ok or failed"),
+    _plain("status", "status", "ok, failed, skipped, or planned"),
     _plain("error", "error", "what went wrong, empty if nothing did"),
     _plain("hint", "hint", "what to do about the error"),
     _plain("code", "code", "exit code that this image alone would end with"),
@@ -190,6 +192,11 @@ COLUMNS: tuple[Column, ...] = (
     ),
     _plain("memory_peak", "peak memory", "greatest resident size of the process so far", "B"),
     _plain("notes", "notes", "what was changed or left out on the way, as sentences"),
+    _plain("cause", "cause", "one word for the kind of failure: damaged, exists, too-large ..."),
+    _plain("mtime_ns", "changed", "when the input was last written, since 1970", "ns"),
+    _plain("sha256", "sha256", "hash of the input's bytes, with --checksum"),
+    _plain("key", "key", "hash of kernels, options and version: equal keys, equal results"),
+    _plain("ended", "ended", "from the start of the run to the end of this image", "s"),
 )
 
 PROSE = ("error", "hint", "notes")
@@ -212,102 +219,18 @@ def as_text(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
 
 
-@mutable
-class Report:
-    """A run: the command, when it began, what it ran with, and its items in order."""
-
-    command: tuple[str, ...] = ()
-    version: str = ""
-    started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
-    items: list[Item] = field(default_factory=list)
-    clock: Clock = field(default_factory=Clock)
-
-    def head(self) -> dict[str, Any]:
-        """What is true of the whole run."""
-        command = [as_text(word) for word in self.command]
-        return {"command": command, "convcli": self.version, "started": self.started}
-
-    def summary(self) -> dict[str, Any]:
-        """Counts, megapixels and seconds over all items."""
-        done = [item for item in self.items if item.status == "ok"]
-        pixels, wall = sum(item.megapixels for item in done), self.clock.wall
-        return {
-            "ok": len(done),
-            "failed": len(self.items) - len(done),
-            "wall": wall,
-            "megapixels": pixels,
-            "megapixels_per_second": pixels / wall if wall else 0.0,
-            **{f"{p}_seconds": sum(item.seconds[p] for item in self.items) for p in PHASES},
-        }
-
-    def text(self, form: str) -> str:
-        """The report in one of FORMS."""
-        return FORMS[form](self)
+def item_of(facts: Mapping[str, Any]) -> Item:
+    """The item that `row` made these facts of; columns that are missing, or new, are no error."""
+    item = Item(**{name: facts[name] for name in _STORED if name in facts})
+    item.notes = tuple(facts.get("notes") or ())
+    item.seconds = {phase: facts.get(f"{phase}_seconds") or 0.0 for phase in PHASES}
+    pixels = facts.get("megapixels") or 0.0
+    item.pixels = round(1e6 * pixels)
+    return item
 
 
-def _json(report: Report) -> str:
-    import json
-
-    whole = {
-        "schema": SCHEMA,
-        "run": report.head(),
-        "items": [row(item) for item in report.items],
-        "summary": report.summary(),
-    }
-    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
-
-
-def _jsonl(report: Report) -> str:
-    import json
-
-    lines = [
-        {"type": "run", "schema": SCHEMA, **report.head()},
-        *({"type": "item", **row(item)} for item in report.items),
-        {"type": "summary", **report.summary()},
-    ]
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-
-
-def _csv(report: Report) -> str:
-    import csv
-
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(column.name for column in COLUMNS)
-    writer.writerows(_cells(item, " | ") for item in report.items)
-    return table.getvalue()
-
-
-def _markdown(report: Report) -> str:
-    titles = [column.name for column in COLUMNS]
-    lines = ["| " + " | ".join(titles) + " |", "|" + " --- |" * len(titles)]
-    for item in report.items:
-        cells = (_marked(cell) for cell in _cells(item, "; "))
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _cells(item: Item, comma: str) -> Iterator[Any]:
-    """The row of a table: numbers as they are, None where there is none, words made legible."""
-    for name, value in row(item).items():
-        if isinstance(value, (str, list)):
-            text = value if isinstance(value, str) else comma.join(value)
-            yield legible(text) if name in PROSE else printable(text)
-        else:
-            yield value
-
-
-def _marked(cell: Any) -> str:  # noqa: ANN401 - what a column holds
-    if isinstance(cell, float):
-        return f"{cell:.6g}"
-    text = "" if cell is None else str(cell)
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-FORMS: dict[str, Callable[[Report], str]] = {
-    "json": _json,
-    "jsonl": _jsonl,
-    "csv": _csv,
-    "md": _markdown,
-}
-"""Forms of a report file, by suffix."""
+_STORED = [
+    column.name
+    for column in COLUMNS
+    if column.name in Item.__match_args__ and column.name != "notes"
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -133,7 +134,7 @@ def test_several_images_go_into_a_folder_and_are_counted(
         "ramp.png -> out/ramp.png",
         "impulse.png -> out/impulse.png",
     ]
-    assert lines[2].startswith("2 images written.")
+    assert lines[2].startswith("  2 images written to ")
 
 
 def test_some_failed_is_7_and_the_rest_is_written(
@@ -143,7 +144,9 @@ def test_some_failed_is_7_and_the_rest_is_written(
     (place / "out").mkdir()
     args = ["apply", "bad.png", "ramp.png", "-o", "out", "-k", "box", "--report", "run.json"]
     assert run(args) == 7
-    assert "1 image written, 1 failed." in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert re.search(r"  1 image written to .*     1 failed\n", told)
+    assert "  1 file failed: no image\n" in told
     report = json.loads((place / "run.json").read_text())
     assert [item["status"] for item in report["items"]] == ["failed", "ok"]
     assert report["items"][0]["code"] == 4

@@ -13,7 +13,8 @@ from PIL import Image
 
 from convcli import render, terminal
 from convcli.cli.main import run
-from convcli.report import Item, Report
+from convcli.forms import FORMS, Report
+from convcli.report import Item
 
 NASTY = "a\x1b[2Jb\nc\td\u202ee.png"
 SHOWN = "a\\x1b[2Jb\\nc\\td\\u202ee.png"
@@ -96,17 +97,16 @@ def test_a_message_keeps_its_lines() -> None:
 
 def test_a_row_of_a_report_stays_a_row() -> None:
     item = Item(NASTY, status="failed", error="one\ntwo\x1b", hint="a\u202e", notes=("\x07",))
-    report = Report(items=[item])
-    [head, row] = csv.reader(StringIO(report.text("csv")))
+    [head, row] = csv.reader(StringIO(FORMS["csv"].text(Report(), [item])))
     cells = dict(zip(head, row, strict=True))
     assert cells["input"] == SHOWN
     assert cells["error"] == "one\ntwo\\x1b"
     assert (cells["hint"], cells["notes"]) == ("a\\u202e", "\\x07")
-    marks = lines(report.text("md"))
+    marks = lines(FORMS["md"].text(Report(), [item]))
     assert len(marks) == 3
     assert SHOWN in marks[2]
     assert "None" not in marks[2]
-    assert json.loads(report.text("json"))["items"][0]["input"] == NASTY
+    assert json.loads(FORMS["json"].text(Report(), [item]))["items"][0]["input"] == NASTY
 
 
 @pytest.mark.usefixtures("place")

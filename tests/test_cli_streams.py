@@ -21,11 +21,11 @@ FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has
 STOPPED = """
 import os, signal, sys
 from convcli import io
-from convcli.io import files
+from convcli.io import temporary
 def publish(*_, **__):
     os.kill(os.getpid(), signal.SIGTERM)
     while True: signal.pause()
-files._publish = publish
+temporary._publish = publish
 from convcli.__main__ import main
 main()
 """

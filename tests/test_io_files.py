@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from convcli.errors import InputError, OutputError
-from convcli.io import check_target, read_bytes, write_bytes
-from convcli.io import files as files_module
+from convcli.io import check_target, read_bytes, temporary, write_bytes
 
 
 class Stream:
@@ -125,13 +124,13 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "a.png"
-    publish = files_module._publish  # noqa: SLF001 - the moment between check and rename
+    publish = temporary._publish  # noqa: SLF001 - the moment between check and rename
 
     def late(*parts: Any, **named: Any) -> None:
         target.write_bytes(b"theirs")
         publish(*parts, **named)
 
-    monkeypatch.setattr(files_module, "_publish", late)
+    monkeypatch.setattr(temporary, "_publish", late)
     with pytest.raises(OutputError, match="exists"):
         write_bytes(target, b"ours", overwrite=False)
     assert target.read_bytes() == b"theirs"
@@ -201,7 +200,7 @@ def test_a_failure_leaves_nothing_behind(
     def fail(*_: object, **__: object) -> None:
         raise failure
 
-    monkeypatch.setattr(files_module, "_publish", fail)
+    monkeypatch.setattr(temporary, "_publish", fail)
     with pytest.raises((OutputError, KeyboardInterrupt)) as caught:
         write_bytes(target, b"new", overwrite=overwrite)
     if isinstance(failure, OSError):

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from convcli.batch.running import exit_code, run_all
+from convcli.batch.running import run_all
 from convcli.batch.targets import Wanted, settle
 from convcli.batch.task import Input, Orders, Task
 from convcli.errors import ConvError, KernelError, OutputError, UsageError
+from convcli.forms import FORMS, Report
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
 from convcli.plan import Limits
-from convcli.report import COLUMNS, FORMS, PHASES, SCHEMA, Clock, Item, Report, row
+from convcli.report import COLUMNS, PHASES, SCHEMA, Clock, Item, row
 from convcli.run import Writing
+from convcli.summary import Summary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,20 +29,24 @@ if TYPE_CHECKING:
 JOB = make_job([Recipe("same", (Kernel(((1.0,),)),))], Wishes())
 
 
-def report() -> Report:
+def items() -> list[Item]:
     good = Item("a.png", "out/a.png", kernel="box", width=2000, height=1000, wall=0.5)
     good.notes = ("GIF: first of 3 frames", "a | b")
     good.seconds["filter"] = 0.25
     bad = Item("b.png", status="failed", error="b.png is empty.", hint="Try again.", code=4)
-    return Report(command=("convcli", "apply"), version="1", items=[good, bad])
+    return [good, bad]
+
+
+def text(form: str) -> str:
+    return FORMS[form].text(Report(command=("convcli", "apply"), version="1"), items())
 
 
 def test_every_form_has_every_column_of_every_item() -> None:
     names = [column.name for column in COLUMNS]
-    whole = json.loads(report().text("json"))
-    lines = [json.loads(line) for line in report().text("jsonl").splitlines()]
-    table = list(csv.reader(StringIO(report().text("csv"))))
-    marks = report().text("md").splitlines()
+    whole = json.loads(text("json"))
+    lines = [json.loads(line) for line in text("jsonl").splitlines()]
+    table = list(csv.reader(StringIO(text("csv"))))
+    marks = text("md").splitlines()
     assert whole["schema"] == lines[0]["schema"] == SCHEMA
     assert [list(item) for item in whole["items"]] == [names, names]
     assert [list(line)[1:] for line in lines[1:3]] == [names, names]
@@ -57,7 +63,7 @@ def test_columns_have_unique_names_and_a_meaning() -> None:
 
 
 def test_values_are_those_of_the_item() -> None:
-    facts = row(report().items[0])
+    facts = row(items()[0])
     assert facts["megapixels"] == 2.0
     assert facts["megapixels_per_second"] == 4.0
     assert facts["filter_seconds"] == 0.25
@@ -65,7 +71,7 @@ def test_values_are_those_of_the_item() -> None:
 
 
 def test_the_summary_counts() -> None:
-    summary = report().summary()
+    summary = json.loads(text("json"))["summary"]
     assert (summary["ok"], summary["failed"], summary["megapixels"]) == (1, 1, 2.0)
 
 
@@ -83,8 +89,10 @@ def test_the_clock_adds_up_phases_even_when_one_fails() -> None:
     [((0,), 0), ((4,), 4), ((0, 0), 0), ((0, 4), 7), ((4, 3), 8)],
 )
 def test_exit_codes_of_a_batch(codes: tuple[int, ...], expected: int) -> None:
-    items = [Item("x", status="failed" if code else "ok", code=code) for code in codes]
-    assert exit_code(items) == expected
+    summary = Summary()
+    for code in codes:
+        summary.add(Item("x", status="failed" if code else "ok", code=code))
+    assert summary.exit_code == expected
 
 
 def test_a_failed_image_is_an_item_and_the_others_go_on(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from convcli.errors import ALL_FAILED, SOME_FAILED, ConvError, InputError
+from convcli.batch.resume import seen
+from convcli.errors import ConvError, InputError
 from convcli.report import Item
 from convcli.run import process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from convcli.batch.task import Orders, Task
     from convcli.spec import Job
@@ -30,6 +31,14 @@ def run_all(tasks: Iterable[Task], orders: Orders, done: Done) -> None:
 
 def attempt(task: Task, orders: Orders) -> tuple[Item, ConvError | None]:
     """What became of one task; no ConvError leaves it."""
+    known = seen(task.source, task.job, orders)
+    item, error = _tried(task, orders)
+    for name, value in known.items():
+        setattr(item, name, value)
+    return item, error
+
+
+def _tried(task: Task, orders: Orders) -> tuple[Item, ConvError | None]:
     job, source = orders.jobs[task.job], task.source.path
     if task.skip:
         return Item(source, task.target, status="skipped", notes=(task.skip,)), None
@@ -39,7 +48,9 @@ def attempt(task: Task, orders: Orders) -> tuple[Item, ConvError | None]:
     except ConvError as error:
         return _failed(source, job, error), error
     except MemoryError:
-        short = InputError(f"{source}: the memory does not suffice.", "Use fewer --jobs.")
+        short = InputError(
+            f"{source}: the memory does not suffice.", "Use fewer --jobs.", cause="memory"
+        )
         return _failed(source, job, short), short
 
 
@@ -51,14 +62,5 @@ def _failed(source: str, job: Job, error: ConvError) -> Item:
         error=error.message,
         hint=error.hint,
         code=error.exit_code,
+        cause=error.cause,
     )
-
-
-def exit_code(items: Sequence[Item]) -> int:
-    """0; the failure's own code for a single image; 7 for some failed, 8 for all."""
-    failed = [item for item in items if item.status == "failed"]
-    if len(items) == 1:
-        return items[0].code
-    if not failed:
-        return 0
-    return ALL_FAILED if len(failed) == len(items) else SOME_FAILED

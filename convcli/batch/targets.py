@@ -14,6 +14,7 @@ below a file, or may not be written. What exists already is dealt with by `exist
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convcli import io
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from convcli.batch.naming import Values
+    from convcli.batch.resume import Resumption
     from convcli.spec import Job
 
 _SHOWN = 3
@@ -74,22 +76,28 @@ class Targets:
     notes: tuple[str, ...] = ()
 
 
-def settle(inputs: Sequence[Input], wanted: Wanted, jobs: Sequence[Job]) -> Targets:
+def settle(
+    inputs: Sequence[Input],
+    wanted: Wanted,
+    jobs: Sequence[Job],
+    before: Resumption | None = None,
+) -> Targets:
     """
-    A task for every input and every job, in order.
+    A task for every input and every job, in order; none for those that a run `before` did.
 
     Raises OutputError for a target that may not be written, UsageError for what cannot be meant:
     several images into one file, standard input into a folder, a template that is none.
     """
     if wanted.in_place:
-        return Targets(_in_place(inputs))
+        return Targets(_left(_in_place(inputs), wanted, before))
     if not _into_folder(inputs, wanted, jobs):
-        return Targets([_single(inputs[0], wanted)])
+        return Targets(_single(inputs[0], wanted, before))
     folder, form = wanted.out, _template(wanted)
     tasks = list(_named(inputs, folder, form, wanted, jobs))
     disk = Disk()
     planned = check_shared(tasks, form, each=wanted.each)
-    existing = _existing(tasks, disk)
+    tasks = _left(tasks, wanted, before)
+    tasks, existing = _existing(tasks, disk, before)
     settled = _settled(tasks, existing, wanted.exists, Names(disk, planned), Kept(inputs))
     made = [f"{folder} is a new folder"] * (not os.path.isdir(folder))
     return Targets(settled, folder, (*_changed(inputs, wanted), *made))
@@ -98,11 +106,30 @@ def settle(inputs: Sequence[Input], wanted: Wanted, jobs: Sequence[Job]) -> Targ
 # --- one file, or the inputs themselves -----------------------------------------------------------
 
 
-def _single(source: Input, wanted: Wanted) -> Task:
-    task = Task(1, source, wanted.out)
+def _left(tasks: list[Task], wanted: Wanted, before: Resumption | None) -> list[Task]:
+    """The tasks that are still to be done."""
+    if before is None:
+        return tasks
+    renamed = wanted.exists == "rename"
+    return [
+        task
+        for task in tasks
+        if not before.settles(task.source, task.target, task.job, renamed=renamed)
+    ]
+
+
+def _single(source: Input, wanted: Wanted, before: Resumption | None) -> list[Task]:
     _check_same(source.path, wanted.out)
+    left = _left([Task(1, source, wanted.out)], wanted, before)
+    return [_fit(task, wanted, before) for task in left]
+
+
+def _fit(task: Task, wanted: Wanted, before: Resumption | None) -> Task:
+    """A task into one file, whose target may be written, or is left out by the rule."""
     rule = EXISTS[wanted.exists]
-    if rule.settle and io.occupied(wanted.out):
+    if before and before.ours(task.target):
+        task = replace(task, overwrite=True)
+    elif rule.settle and io.occupied(wanted.out):
         task = rule.settle(task, Names(Disk(), {}))
     if not task.skip:
         io.check_target(task.target, overwrite=task.overwrite)
@@ -217,9 +244,15 @@ def _changed(inputs: Iterable[Input], wanted: Wanted) -> Iterator[str]:
 # --- what exists ----------------------------------------------------------------------------------
 
 
-def _existing(tasks: Sequence[Task], disk: Disk) -> set[int]:
-    """Numbers of the tasks whose target is there. OutputError where nothing can be written."""
-    existing, folders = set(), set()
+def _existing(
+    tasks: Sequence[Task], disk: Disk, before: Resumption | None
+) -> tuple[list[Task], set[int]]:
+    """
+    The tasks, and the numbers of those whose target is there. OutputError where none can be.
+
+    What a run that was killed wrote and had no time to note is replaced.
+    """
+    existing, folders, settled = set(), set(), list[Task]()
     for task in tasks:
         folder, _, name = task.target.rpartition(os.sep)
         folder = folder or os.sep
@@ -233,9 +266,12 @@ def _existing(tasks: Sequence[Task], disk: Disk) -> set[int]:
                 " of this name.",
                 "Name another folder: -o, or another --name.",
             )
-        if kind:
+        if kind and before and before.ours(task.target, task.job):
+            task = replace(task, overwrite=True)  # noqa: PLW2901 - the same, told more of
+        elif kind:
             existing.add(task.number)
-    return existing
+        settled.append(task)
+    return settled, existing
 
 
 def _settled(
@@ -272,10 +308,12 @@ def _check_kept(tasks: Iterable[Task], kept: Kept) -> None:
 def _exist(targets: Sequence[str], number: int) -> OutputError:
     cure = "Use --exists overwrite, skip, newer or rename."
     if len(targets) == 1:
-        return OutputError(f"{targets[0]} exists.", cure)
+        return OutputError(f"{targets[0]} exists.", cure, cause="exists")
     shown = "".join(f"\n    {target}" for target in targets[:_SHOWN])
     more = f"\n    and {len(targets) - _SHOWN:,} more" * (len(targets) > _SHOWN)
-    return OutputError(f"{len(targets):,} of {number:,} results exist:{shown}{more}", cure)
+    return OutputError(
+        f"{len(targets):,} of {number:,} results exist:{shown}{more}", cure, cause="exists"
+    )
 
 
 def check_spared(kept: Iterable[str], targets: Iterable[str]) -> None:

@@ -6,8 +6,10 @@ What flows through a batch: inputs become tasks, tasks become items.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from convcli.frame import untold
 from convcli.record import record
 
 if TYPE_CHECKING:
@@ -54,8 +56,22 @@ class Task:
 
 @record
 class Orders:
-    """What all tasks of a run share; sent to every worker once."""
+    """
+    What all tasks of a run share; sent to every worker once.
+
+    `version` is convcli's. With `recorded` items hold what a later run needs to resume this one,
+    with `checksum` the hash of their inputs, too.
+    """
 
     jobs: tuple[Job, ...]
     limits: Limits
     writing: Writing
+    version: str = ""
+    recorded: bool = False
+    checksum: bool = False
+
+    def key(self, job: int) -> str:
+        """16 hex digits that stand for all that decides the bytes of a job's results."""
+        from convcli.batch.resume import job_key
+
+        return job_key(self.jobs[job], replace(self.writing, tell=untold), self.version)

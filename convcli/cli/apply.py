@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from convcli import __version__, render, terminal
+from convcli import render, terminal
 from convcli.batch.naming import SUFFIXES
 from convcli.cli import choosing as chosen
 from convcli.cli.bar import Bar
 from convcli.cli.choices import Command, Word, WordOr, explained
 from convcli.cli.choosing import Chosen, Placed, choosing, placing
 from convcli.cli.options import Session, common, filtering, limiting, option
+from convcli.cli.reporting import Reported, Reporting, reporting
 from convcli.cli.said import (
     FRAMES,
     Allowed,
@@ -27,20 +27,17 @@ from convcli.cli.said import (
     wishes,
     writing,
 )
-from convcli.errors import UsageError
 from convcli.io.formats import COMPRESSIONS
-from convcli.report import FORMS, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from convcli.batch.running import Done
-    from convcli.batch.task import Orders, Task
-    from convcli.cli.journal import Journal
+    from convcli.batch.targets import Targets
+    from convcli.batch.task import Orders
     from convcli.errors import ConvError
+    from convcli.journal import Journal
     from convcli.report import Item
-
-STANDARD = "-"
 
 EXAMPLES = """
 Examples:
@@ -52,10 +49,9 @@ Examples:
 """
 
 
-class Request(Chosen, Said, Allowed, Written, Placed):
+class Request(Chosen, Said, Allowed, Written, Placed, Reported):
     """Every option of the command."""
 
-    report: str | None
     quiet: bool
 
 
@@ -103,13 +99,7 @@ class Request(Chosen, Said, Allowed, Written, Placed):
     metavar="N",
     help="Store TIFF in tiles of N x N pixels, a multiple of 16, not in strips.",
 )
-@option(
-    "Output",
-    "--report",
-    metavar="FILE|-",
-    help=f"Write what happened to a file of {', '.join('.' + form for form in FORMS)}; - prints"
-    " JSON.",
-)
+@reporting
 @option(
     "Output",
     "--verify",
@@ -137,17 +127,18 @@ def command(ctx: click.Context, images: tuple[str, ...], **said: Unpack[Request]
     was done, and how long it took, is said on standard error.
     """
     from convcli.batch import targets
-    from convcli.batch.task import Orders
-    from convcli.cli.journal import Journal
 
     session, place = ctx.ensure_object(Session), chosen.wanted(ctx, said)
     kernels = recipes(said["filters"], said["kernels"])
     jobs, allowed = chosen.jobs(kernels, wishes(said), each=said["each"]), limits(said)
     found = chosen.found(ctx, images, said, place.out)
-    settled = targets.settle(found.inputs, place, jobs)
-    target, form = _report_target(said["report"], settled.tasks, overwrite=place.replaces)
+    told = Reporting(said, session.args, overwrite=place.replaces)
+    written = replace(writing(said), form=SUFFIXES.get(place.form))
+    orders = told.orders(jobs, allowed, written)
+    settled = targets.settle(found.inputs, place, jobs, told.resumption(orders))
+    told.check(settled.tasks)
     replaced = (task.target for task in settled.tasks if task.overwrite)
-    targets.check_spared(kernel_files(said["filters"], kernels), [target, *replaced])
+    targets.check_spared(kernel_files(said["filters"], kernels), [told.target, *replaced])
     if said["dry_run"]:
         from convcli.cli import planned
 
@@ -156,26 +147,22 @@ def command(ctx: click.Context, images: tuple[str, ...], **said: Unpack[Request]
         chosen.confirm(len(settled.tasks), yes=said["yes"])
     if not said["quiet"]:
         chosen.tell([*found.notes(), *settled.notes])
-    written = replace(writing(said), folders=settled.folder != "", form=SUFFIXES.get(place.form))
-    report = Report(("convcli", *session.args), __version__)
-    book = Journal(report, target, form, overwrite=place.replaces)
-    orders = Orders(jobs, allowed, written)
-    return _run(settled.tasks, orders, book, quiet=said["quiet"], debug=session.debug)
+    return _run(settled, orders, told, said, debug=session.debug)
 
 
-def _run(
-    tasks: Sequence[Task], orders: Orders, journal: Journal, *, quiet: bool, debug: bool
-) -> int:
+def _run(settled: Targets, orders: Orders, told: Reporting, said: Request, *, debug: bool) -> int:
     """Do everything, say what happens, keep the report."""
     from convcli.batch import running
 
-    speak = _voice(many=len(tasks) > 1, quiet=quiet)
-    with journal as book, Bar(None if quiet else sys.stderr) as tell:
-        orders = replace(orders, writing=replace(orders.writing, tell=tell))
-        running.run_all(tasks, orders, _noted(book, speak, debug=debug))
-        if len(tasks) > 1 and not quiet:
-            render.closing(book.record, sys.stderr)
-    return running.exit_code(book.record.items)
+    quiet, tasks = said["quiet"], settled.tasks
+    many = len(tasks) > 1
+    speak = _voice(many=many, quiet=quiet)
+    with Bar(None if quiet else sys.stderr) as tell:
+        written = replace(orders.writing, folders=settled.folder != "", tell=tell)
+        orders = replace(orders, writing=written)
+        with told.journal(tasks, settled.folder, many=many, quiet=quiet) as book:
+            running.run_all(tasks, orders, _noted(book, speak, debug=debug))
+    return told.report.summary.exit_code
 
 
 def _noted(book: Journal, speak: Callable[[Item], None], *, debug: bool) -> Done:
@@ -206,28 +193,3 @@ def _voice(*, many: bool, quiet: bool) -> Callable[[Item], None]:
             render.item_report(item, sys.stderr)
 
     return speak
-
-
-def _report_target(
-    report: str | None, found: Sequence[Task], *, overwrite: bool
-) -> tuple[str, str]:
-    """Where the report goes, and its form; refused, if need be, before any work."""
-    from convcli.batch.places import is_one_of
-
-    if report is None:
-        return "", ""
-    taken = (name for task in found for name in (task.source.path, task.target))
-    if is_one_of(report, taken) and (report != STANDARD or found[0].target == STANDARD):
-        raise UsageError(
-            f"--report {report}: an image is there.", "Name another file: --report run.json"
-        )
-    if report == STANDARD:
-        return STANDARD, "json"
-    form = Path(report).suffix.lower().removeprefix(".")
-    if form not in FORMS:
-        known = ", ".join(f".{form}" for form in FORMS)
-        raise UsageError(f"--report {report}: not a form of report.", f"Known: {known}, and -")
-    from convcli.io import check_target
-
-    check_target(report, overwrite=overwrite)
-    return report, form

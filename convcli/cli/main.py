@@ -38,6 +38,7 @@ BUG = 1
 COMMANDS = {
     "apply": "Filter images with one kernel or a chain of kernels.",
     "plan": "Say what `apply` would do and what it would cost; do nothing.",
+    "report": "Summarise a run by its report, or compare two.",
     "kernels": "List, show and check kernels.",
     "bench": "Measure how fast each engine is on this machine.",
     "info": "Versions, formats, processors, folders: for bug reports.",

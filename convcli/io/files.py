@@ -2,7 +2,7 @@
 path <-> bytes: the only place that touches the file system.
 
 `-` is standard input or output, never a terminal. A file appears under its name whole or not at
-all: it is written beside the target under a temporary name and then renamed.
+all: see `temporary`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from convcli.errors import InputError, OutputError
+from convcli.io.temporary import published
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     name = os.fspath(path)
     data = _read_stdin() if name == STREAM else _read_file(name)
     if not data:
-        raise InputError(f"{_called(name)} is empty.", "Nothing was read: 0 bytes.")
+        raise InputError(f"{_called(name)} is empty.", "Nothing was read: 0 bytes.", cause="empty")
     return data
 
 
@@ -68,15 +69,19 @@ def _read_file(name: str) -> bytes:
         _refuse_special(name)
         return Path(name).read_bytes()
     except FileNotFoundError:
-        raise InputError(f"{name} does not exist.", _nearest(name)) from None
+        raise InputError(f"{name} does not exist.", _nearest(name), cause="missing") from None
     except IsADirectoryError:
         raise InputError(f"{name} is a folder, not a file.", "Name the files in it.") from None
     except PermissionError:
-        raise InputError(f"{name}: no permission to read it.", "See ls -l.") from None
+        raise InputError(
+            f"{name}: no permission to read it.", "See ls -l.", cause="no-permission"
+        ) from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise InputError(f"{name!r} can't be read: {_reason(error)}.") from error
     except MemoryError as error:
-        raise InputError(f"{name} does not fit into memory.", "Cut it into parts.") from error
+        raise InputError(
+            f"{name} does not fit into memory.", "Cut it into parts.", cause="memory"
+        ) from error
 
 
 def _refuse_special(name: str) -> None:
@@ -123,14 +128,22 @@ def _check_file(name: str, *, overwrite: bool, folders: bool) -> None:
     if os.path.isdir(name) or not os.path.basename(name):  # noqa: PTH112, PTH119 - 'out/' ends so
         raise OutputError(f"{name} is a folder.", "Name a file in it.")
     if not overwrite and occupied(name):
-        raise OutputError(f"{name} exists.", "Use --overwrite to replace it.")
+        raise exists(name)
     folder = Path(name).parent
     while folders and not os.path.lexists(folder):
         folder = folder.parent
     if not folder.is_dir():
-        raise OutputError(f"{name}: there is no folder {folder}.", f"Make it: mkdir -p {folder}")
+        raise OutputError(
+            f"{name}: there is no folder {folder}.",
+            f"Make it: mkdir -p {folder}",
+            cause="no-folder",
+        )
     if not os.access(folder, os.W_OK | os.X_OK) and not _is_device(name):
-        raise OutputError(f"{name}: no permission to write into {folder}.", "Choose another folder")
+        raise OutputError(
+            f"{name}: no permission to write into {folder}.",
+            "Choose another folder",
+            cause="no-permission",
+        )
 
 
 def occupied(name: str) -> bool:
@@ -159,13 +172,13 @@ def write_bytes(
     """
     name = os.fspath(path)
     check_target(name, overwrite=overwrite, folders=folders)
-    with _blamed(name):
+    with blamed(name):
         if name == STREAM:
             _write_stdout(payload)
         elif _is_device(name):
             Path(name).write_bytes(payload)
         else:
-            with _replacing(Path(name), overwrite=overwrite, folders=folders) as file:
+            with _published(name, overwrite=overwrite, folders=folders) as file:
                 file.write(payload)
 
 
@@ -182,14 +195,14 @@ def replacing(
     name = os.fspath(path)
     check_target(name, overwrite=overwrite, folders=folders)
     if name != STREAM and not _is_device(name):
-        opened = _replacing(Path(name), overwrite=overwrite, folders=folders)
-        with _blamed(name), opened as file:
+        opened = _published(name, overwrite=overwrite, folders=folders)
+        with blamed(name), opened as file:
             yield file
         return
     import shutil
     from tempfile import SpooledTemporaryFile
 
-    with _blamed(name), SpooledTemporaryFile(_SPOOLED) as spool:
+    with blamed(name), SpooledTemporaryFile(_SPOOLED) as spool:
         file = cast("BinaryIO", spool)  # it hands everything on to one
         yield file
         file.seek(0)
@@ -202,22 +215,37 @@ def replacing(
 
 
 @contextmanager
-def _blamed(name: str) -> Iterator[None]:
+def _published(name: str, *, overwrite: bool, folders: bool) -> Iterator[BinaryIO]:
+    """As `published`; with `folders` those on the way are made."""
+    target = Path(name)
+    if folders:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with published(target, overwrite=overwrite) as file:
+        yield file
+
+
+@contextmanager
+def blamed(name: str) -> Iterator[None]:
     """What the system refuses becomes an OutputError that names the file."""
     try:
         yield
     except FileExistsError:
-        raise OutputError(f"{name} exists.", "Use --overwrite to replace it.") from None
+        raise exists(name) from None
     except BrokenPipeError:
         raise  # the reader of the pipe went away: not ours to report
     except OSError as error:
         called = "Standard output" if name == STREAM else name
-        raise OutputError(f"{called} can't be written: {_reason(error)}.", _cure(error)) from error
+        full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+        raise OutputError(
+            f"{called} can't be written: {_reason(error)}.",
+            "Make room, or write to another disk." if full else "",
+            cause="no-space" if full else "",
+        ) from error
 
 
-def _cure(error: Exception) -> str:
-    full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
-    return "Make room, or write to another disk." if full else ""
+def exists(name: str) -> OutputError:
+    """The error for a target that is there already."""
+    return OutputError(f"{name} exists.", "Use --overwrite to replace it.", cause="exists")
 
 
 def _binary_stdout() -> BinaryIO:
@@ -238,51 +266,3 @@ def _write_stdout(payload: bytes) -> None:
     stream, left = getattr(buffered, "raw", buffered), memoryview(payload)
     while left:
         left = left[stream.write(left) or 0 :]
-
-
-@contextmanager
-def _replacing(target: Path, *, overwrite: bool, folders: bool) -> Iterator[BinaryIO]:
-    if folders:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    # Not `.{name}.…`: a name of 255 bytes is allowed and a longer one is not.
-    temporary = target.with_name(f".convcli-{os.urandom(8).hex()}.tmp")
-    try:
-        # 0o666 less the umask, as for any new file; x: nobody can have planted a link here.
-        with temporary.open("x+b") as file:
-            yield file
-        _publish(temporary, target, overwrite=overwrite)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
-    if overwrite:
-        mode = _mode(target)
-        if mode is not None:
-            temporary.chmod(mode)
-        temporary.replace(target)
-        return
-    try:
-        os.link(temporary, target)  # fails if the target exists; rename would replace it
-    except FileExistsError:
-        raise
-    except (OSError, AttributeError, NotImplementedError):  # FAT, some network shares
-        _claim(target)
-        try:
-            temporary.replace(target)
-        except BaseException:
-            target.unlink()  # empty, and ours
-            raise
-
-
-def _mode(target: Path) -> int | None:
-    """Permissions of what is replaced; None where a link leads nowhere, or round in circles."""
-    with contextlib.suppress(OSError):
-        return stat.S_IMODE(target.stat().st_mode)
-    return None
-
-
-def _claim(target: Path) -> None:
-    """Take the name where there are no hard links; FileExistsError when somebody was first."""
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))

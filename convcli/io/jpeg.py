@@ -155,9 +155,14 @@ def _layout(jpeg: Jpeg, name: str) -> Layout:
         raise InputError(
             f"{name} is a {kind} JPEG with {jpeg.precision} bits; convcli reads lossy 8-bit ones.",
             "Convert it to PNG or TIFF with another tool first.",
+            cause="unsupported",
         )
     if jpeg.components not in _LAYOUTS:
-        raise InputError(f"{name} is a JPEG with {jpeg.components} colour components.", "1, 3 or 4")
+        raise InputError(
+            f"{name} is a JPEG with {jpeg.components} colour components.",
+            "1, 3 or 4",
+            cause="unsupported",
+        )
     return _LAYOUTS[jpeg.components]
 
 

@@ -8,12 +8,17 @@ from convcli.errors import InputError
 def check_size(name: str, width: int, height: int, max_pixels: int | None) -> None:
     """InputError when a `width` x `height` picture is empty, or larger than `max_pixels`."""
     if width <= 0 or height <= 0:
-        raise InputError(f"{name} is {width} x {height} pixels: nothing to read.", "It is damaged.")
+        raise InputError(
+            f"{name} is {width} x {height} pixels: nothing to read.",
+            "It is damaged.",
+            cause="damaged",
+        )
     if max_pixels is not None and width * height > max_pixels:
         raise InputError(
             f"{name} is too large: {width} x {height} = {_mega(width * height)} megapixels; "
             f"the limit is {_mega(max_pixels)}.",
             "If the file is sound, raise the limit with --max-pixels.",
+            cause="too-large",
         )
 
 
@@ -25,4 +30,6 @@ def _mega(pixels: int) -> str:
 
 def damaged(name: str, reason: str) -> InputError:
     """The error for a file that can't be decoded, and why."""
-    return InputError(f"{name} can't be read: {reason}.", "The file is damaged or incomplete.")
+    return InputError(
+        f"{name} can't be read: {reason}.", "The file is damaged or incomplete.", cause="damaged"
+    )

@@ -91,7 +91,7 @@ def _open(format_name: str, data: bytes) -> ImageFile.ImageFile:
         plugin = getattr(importlib.import_module(f"PIL.{module}"), class_name)
     except (ImportError, AttributeError) as error:  # IM leaves Pillow in 2028
         raise InputError(
-            f"This Pillow reads no {format_name} files.", "Try another one."
+            f"This Pillow reads no {format_name} files.", "Try another one.", cause="unsupported"
         ) from error
     picture: ImageFile.ImageFile = plugin(BytesIO(data))
     return picture

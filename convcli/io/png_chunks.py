@@ -203,6 +203,7 @@ def _bomb(name: str, what: str, limit: int) -> InputError:
     return InputError(
         f"{name} can't be read: {what} to over {limit >> 20} MB.",
         "That is a decompression bomb; strip the metadata with another tool.",
+        cause="too-large",
     )
 
 

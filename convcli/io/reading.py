@@ -111,6 +111,7 @@ def open_film(data: bytes, name: str, *, max_pixels: int | None) -> Film:
             raise InputError(
                 f"{name}: of a {found} file convcli reads the first picture only.",
                 "Say --frames first.",
+                cause="unsupported",
             )
         else:
             from convcli.io import pillow_read
@@ -141,10 +142,14 @@ def one_voice(name: str) -> Iterator[None]:
     except (ConvError, ImportError, NameError):  # the latter two are ours, not the file's
         raise
     except MemoryError as error:
-        raise InputError(f"{name} does not fit into memory.", "Lower --max-pixels.") from error
+        raise InputError(
+            f"{name} does not fit into memory.", "Lower --max-pixels.", cause="memory"
+        ) from error
     except Exception as error:  # decoders throw anything
         if type(error).__name__.startswith("DecompressionBomb"):  # Pillow's, not imported here
-            raise InputError(f"{name} is too large: {_reason(error)}.", "It is a bomb.") from error
+            raise InputError(
+                f"{name} is too large: {_reason(error)}.", "It is a bomb.", cause="too-large"
+            ) from error
         raise damaged(name, _reason(error)) from error
 
 

@@ -72,13 +72,21 @@ def sniff(data: bytes, name: str) -> str:
         return found
     foreign = _foreign(data)
     if foreign is not None:
-        raise InputError(f"{name} is {foreign}, which convcli does not read.", f"{_READABLE}.")
+        raise InputError(
+            f"{name} is {foreign}, which convcli does not read.",
+            f"{_READABLE}.",
+            cause="not-an-image",
+        )
     hinted = suffix_format(name)
     if hinted in _SUFFIX_ONLY:
         return hinted
     if _looks_like_numbers(data):
         return "CSV"
-    raise InputError(f"{name} is not an image convcli can read.", f"{_READABLE}; {_seen(data)}.")
+    raise InputError(
+        f"{name} is not an image convcli can read.",
+        f"{_READABLE}; {_seen(data)}.",
+        cause="not-an-image",
+    )
 
 
 def is_tiff(path: str) -> bool:

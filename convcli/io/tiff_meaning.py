@@ -32,7 +32,9 @@ def target(page: TiffPage, name: str) -> tuple[Layout, str]:
         return "numbers", kind
     if page.photometric not in _COLOURS:
         raise InputError(
-            f"{name}: convcli reads no {_words(page)} TIFF.", "Convert it to RGB first."
+            f"{name}: convcli reads no {_words(page)} TIFF.",
+            "Convert it to RGB first.",
+            cause="unsupported",
         )
     colours = _COLOURS[page.photometric]
     if page.samplesperpixel < colours:
@@ -53,11 +55,19 @@ def _depth(page: TiffPage, name: str) -> str:
     if kind == "float16":
         return "float32"
     if page.photometric == _LAB and kind != "uint8":
-        raise InputError(f"{name}: convcli reads LAB of 8 bits only.", "Convert it to RGB first.")
+        raise InputError(
+            f"{name}: convcli reads LAB of 8 bits only.",
+            "Convert it to RGB first.",
+            cause="unsupported",
+        )
     if page.photometric == _PALETTE or kind == "bool":
         return "uint8"
     if kind not in _KINDS:
-        raise InputError(f"{name}: convcli reads no TIFF of {kind} samples.", "Convert it first.")
+        raise InputError(
+            f"{name}: convcli reads no TIFF of {kind} samples.",
+            "Convert it first.",
+            cause="unsupported",
+        )
     return kind
 
 

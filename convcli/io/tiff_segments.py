@@ -33,6 +33,7 @@ def check_segments(data: bytes | mmap, page: TiffPage, name: str) -> None:
         raise InputError(
             f"{name}: convcli reads no TIFF of {_UNKNOWN[page.compression]} samples.",
             "Convert it to another compression with another tool first.",
+            cause="unsupported",
         )
     look = _LOOKS.get(page.compression)
     if look is None:

@@ -94,7 +94,9 @@ def encoding(
     except MemoryError as error:
         if error in others:
             raise
-        raise OutputError(f"{name} does not fit into memory as {format}.") from error
+        raise OutputError(
+            f"{name} does not fit into memory as {format}.", cause="memory"
+        ) from error
     except Exception as error:  # encoders throw anything
         if error in others:
             raise
