@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -13,7 +14,8 @@ import click
 from convcli import __version__, render
 from convcli.cli.bar import Bar
 from convcli.cli.choices import Command, Word, WordOr, explained
-from convcli.cli.options import Session, common, filtering, image_files, limiting, option
+from convcli.cli.options import Session, common, crewing, filtering, image_files, limiting, option
+from convcli.cli.progress import Progress, stopped
 from convcli.cli.said import (
     FRAMES,
     Allowed,
@@ -31,9 +33,11 @@ from convcli.report import FORMS, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
+    from convcli.batch.pools import Crew
     from convcli.batch.running import Done
-    from convcli.batch.task import Task
+    from convcli.batch.task import Orders, Task
     from convcli.cli.journal import Journal
     from convcli.errors import ConvError
     from convcli.report import Item
@@ -54,6 +58,8 @@ class Request(Said, Allowed, Written):
     """Every option of the command but where images come from and go to."""
 
     report: str | None
+    workers: str
+    fail_fast: bool
     quiet: bool
 
 
@@ -131,6 +137,7 @@ class Request(Said, Allowed, Written):
     help="Verify, but the window that was verified with this seed.",
 )
 @limiting
+@crewing
 @option("Running", "-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @common
 @click.pass_context
@@ -154,17 +161,39 @@ def command(ctx: click.Context, images: tuple[str, ...], out: str, **said: Unpac
     target, form = _report_target(said["report"], found, overwrite=over)
     kept = kernel_files(said["filters"], chosen)
     targets.check_spared(kept, [target, *(task.target for task in found)])
-    speak = _voice(many=len(found) > 1, quiet=said["quiet"])
-    record = Report(("convcli", *session.args), __version__)
+    record, stream = Report(("convcli", *session.args), __version__), sys.stderr
+    many, shown = len(found) > 1, None if said["quiet"] else stream
     with (
         Journal(record, target, form, overwrite=over) as book,
-        Bar(None if said["quiet"] else sys.stderr) as tell,
+        Bar(None if many else shown) as tell,
+        Progress(shown if many else None, len(found)) as progress,
     ):
         orders = Orders((wanted,), allowed, replace(writing(said), tell=tell))
-        running.run_all(found, orders, _noted(book, speak, debug=session.debug))
-        if len(found) > 1 and not said["quiet"]:
+        speak = _voice(progress, many=many, quiet=said["quiet"])
+        with _crew(found, orders, said["workers"]) as crew:
+            progress.begin(crew.name if crew else "")
+            ending = running.run_all(
+                found,
+                orders,
+                _noted(book, speak, debug=session.debug),
+                crew,
+                fail_fast=said["fail_fast"],
+            )
+        progress.end()
+        if many and not said["quiet"]:
             render.closing(record, sys.stderr)
-    return running.exit_code(record.items)
+    return stopped(ending, len(found)) or running.exit_code(record.items)
+
+
+def _crew(
+    found: Sequence[Task], orders: Orders, workers: str
+) -> AbstractContextManager[Crew | None]:
+    """Who does it; a single image is done at once, without the cost of what several need."""
+    if len(found) == 1:
+        return nullcontext()
+    from convcli.batch import pools
+
+    return pools.crew(found, orders, workers) or nullcontext()
 
 
 def _noted(book: Journal, speak: Callable[[Item], None], *, debug: bool) -> Done:
@@ -181,10 +210,13 @@ def _noted(book: Journal, speak: Callable[[Item], None], *, debug: bool) -> Done
     return done
 
 
-def _voice(*, many: bool, quiet: bool) -> Callable[[Item], None]:
+def _voice(progress: Progress, *, many: bool, quiet: bool) -> Callable[[Item], None]:
     """What to say of an image when it is done: errors always, all else unless quiet."""
 
     def speak(item: Item) -> None:
+        progress.note(item)
+        if progress.talks and item.status == "ok":
+            return
         if item.status != "ok" and not many:
             render.failure(item.error, item.hint, sys.stderr)
         elif many and not (quiet and item.status == "ok"):
