@@ -112,9 +112,7 @@ def alive() -> list[int]:
     )
     lines = [line.split(maxsplit=2) for line in found.stdout.splitlines()]
     return [
-        int(pid)
-        for pid, state, words in lines
-        if f"-c {pools.BOOT}" in words and state[0] != "Z"
+        int(pid) for pid, state, words in lines if f"-c {pools.BOOT}" in words and state[0] != "Z"
     ]
 
 
@@ -246,7 +244,7 @@ def test_the_first_signal_ends_what_is_in_work_and_begins_nothing(
     assert returned == code
     done = whole(place)
     assert 2 <= done <= 4
-    assert f"{word}: {done} images of 12 done, {12 - done} left" in text
+    assert f"{word}: {done} of 12 images done, {12 - done} left" in text
     assert "Traceback" not in text
     assert gone()
 

@@ -182,7 +182,7 @@ def command(ctx: click.Context, images: tuple[str, ...], out: str, **said: Unpac
         progress.end()
         if many and not said["quiet"]:
             render.closing(record, sys.stderr)
-    return stopped(ending, len(found)) or running.exit_code(record.items)
+    return stopped(ending, len(found), running.exit_code(record.items))
 
 
 def _crew(

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self, TextIO
 
-from convcli.errors import INTERRUPTED, TERMINATED
+from convcli.errors import INTERRUPTED, SOME_FAILED, TERMINATED
 from convcli.render import count, draws, failure
 
 if TYPE_CHECKING:
@@ -30,6 +30,13 @@ FEW = 20
 
 STEPS = 10
 """Lines of a run where nothing can be drawn."""
+
+STOPPED = {
+    "interrupted": ("Interrupted", INTERRUPTED),
+    "terminated": ("Terminated", TERMINATED),
+    "fail-fast": ("Stopped at a failure", SOME_FAILED),
+}
+"""What is said of a run that was ended early, and its exit code."""
 
 HOUR, MINUTE = 3600, 60
 
@@ -140,16 +147,11 @@ def _drawn(stream: TextIO, total: int) -> Drawn:
     return drawn
 
 
-def stopped(ending: Ending, total: int) -> int:
-    """Say what is done and what is left where a signal ended the run; its exit code, else 0."""
-    codes = {"interrupted": INTERRUPTED, "terminated": TERMINATED}
-    if ending.why not in codes:
-        return 0
-    done = total - ending.left
-    failure(
-        f"{ending.why.capitalize()}: {count(done, 'image')} of {total} done, {ending.left} left;"
-        " nothing half-written was left.",
-        "",
-        sys.stderr,
-    )
-    return codes[ending.why]
+def stopped(ending: Ending, total: int, code: int) -> int:
+    """Say what is done and what is left of a run that was ended early; its exit code, else `code`."""
+    if not ending.why:
+        return code
+    word, ends = STOPPED[ending.why]
+    done = f"{total - ending.left} of {count(total, 'image')} done"
+    failure(f"{word}: {done}, {ending.left} left; nothing half-written was left.", "", sys.stderr)
+    return ends
