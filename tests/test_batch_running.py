@@ -12,7 +12,7 @@ from PIL import Image
 
 import convcli
 from convcli.batch import pools, running
-from convcli.batch.choice import FEW, chosen
+from convcli.batch.choice import FEW, SMALL, chosen
 from convcli.batch.pools import Crew
 from convcli.batch.task import Input, Orders, Task
 from convcli.errors import ConvError, InputError, TooLarge, UsageError
@@ -288,7 +288,10 @@ def test_what_an_executor_raises_is_one_failed_file(tmp_path: Path) -> None:
 def test_the_choice_of_workers() -> None:
     assert chosen("processes", [1], 1) == "processes"
     assert chosen("auto", [1000] * (FEW - 1), 4) == "threads"
+    assert chosen("auto", [1000] * FEW, 4) == "processes"
     assert chosen("auto", [1000] * FEW, 1) == "threads"
+    assert chosen("auto", [SMALL] * FEW, 4) == "threads"
+    assert chosen("auto", [-1] * FEW, 4) == "threads"
     with pytest.raises(UsageError, match="--workers fibres"):
         chosen("fibres", [1], 1)
 

@@ -44,7 +44,7 @@ def items(report: str = "run.json") -> list[dict[str, object]]:
 @pytest.mark.skipif(os.name != "posix", reason="links are made as POSIX does")
 def test_a_loop_of_links_is_one_failed_image() -> None:
     Path("loop.png").symlink_to("loop.png")
-    args = ["apply", "a.png", "loop.png", "-o", "out", *BOX, "--report", "run.json"]
+    args = ["apply", "a.png", "loop.png", "-j1", "-o", "out", *BOX, "--report", "run.json"]
     assert run(args) == 7
     assert [item["status"] for item in items()] == ["ok", "failed"]
 
@@ -125,8 +125,12 @@ def test_a_report_grows_while_a_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> 
         return genuine(source, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(running, "process", process)
-    assert run(["apply", "a.png", "b.png", "-o", "out", *BOX, "--report", "run.json"]) == 0
-    assert seen == [0, 1]
+    for number in range(8):
+        Path(f"{number}.png").write_bytes(Path("a.png").read_bytes())
+    names = [f"{number}.png" for number in range(8)]
+    assert run(["apply", *names, "-j1", "-o", "out", *BOX, "--report", "run.json"]) == 0
+    assert seen[0] == 0
+    assert all(told >= number - running.AHEAD for number, told in enumerate(seen))
 
 
 @pytest.mark.usefixtures("place")

@@ -1,7 +1,8 @@
-"""How far a run of many images is: a bar on a terminal, lines elsewhere, never on standard output."""
+"""How far a run of many images is: a bar on a terminal, lines elsewhere, all on standard error."""
 
 from __future__ import annotations
 
+import time
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli.cli import progress
 from convcli.cli.main import run
 from convcli.cli.progress import FEW, Progress, pixels
 from convcli.report import Item
@@ -39,7 +39,7 @@ def told(stream: StringIO | None, total: int, failures: int = 0) -> Progress:
 
 def test_a_pipe_gets_a_line_every_tenth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setattr(progress.time, "monotonic", iter(range(100_000)).__next__)
+    monkeypatch.setattr("time.monotonic", iter(range(100_000)).__next__)
     stream = StringIO()
     told(stream, 1000, failures=2)
     first, *lines = stream.getvalue().splitlines()
@@ -58,12 +58,10 @@ def test_a_terminal_gets_a_bar_that_goes_away() -> None:
         assert seen.talks
         for number in range(60):
             seen.note(item(failed=number == 0))
-        assert seen._drawn is not None
-        task = seen._drawn.tasks[0]
-        assert (task.completed, task.total) == (60, 100)
-        assert task.fields["about"].startswith("59 Mpx, ")
-        assert task.fields["about"].endswith(", 1 failed")
-    assert "files" in stream.getvalue()
+        time.sleep(0.3)  # it is drawn ten times a second
+    assert " 60/100" in stream.getvalue()
+    assert " files 59 Mpx, " in stream.getvalue()
+    assert ", 1 failed " in stream.getvalue()
     assert "60 %" not in stream.getvalue()
     assert stream.getvalue().endswith("\x1b[2K")
 
@@ -72,7 +70,7 @@ def test_a_terminal_gets_a_bar_that_goes_away() -> None:
 def test_few_images_speak_for_themselves(total: int) -> None:
     stream = Terminal()
     assert not told(stream, total).talks
-    assert stream.getvalue() == f"{total} images, 8 processes\n"
+    assert stream.getvalue() == ""
 
 
 def test_quiet_runs_say_nothing() -> None:

@@ -59,7 +59,7 @@ class Progress:
     def begin(self, crew: str) -> None:
         """Say once who does the work; from now on time counts."""
         self._start = time.monotonic()
-        if self._stream and crew:
+        if self.talks and crew:
             print(f"{count(self._total, 'image')}, {crew}", file=self._stream)
         if self.talks and self._stream and draws(self._stream):
             self._drawn = _drawn(self._stream, self._total)
@@ -148,7 +148,7 @@ def _drawn(stream: TextIO, total: int) -> Drawn:
 
 
 def stopped(ending: Ending, total: int, code: int) -> int:
-    """Say what is done and what is left of a run that was ended early; its exit code, else `code`."""
+    """What to end with: `code`, unless the run was ended early, of which is said what is left."""
     if not ending.why:
         return code
     word, ends = STOPPED[ending.why]
