@@ -3,6 +3,7 @@ convcli: filter images with kernels, by true convolution or cross-correlation, e
 
     import convcli
     edges = convcli.apply(array, "sobel", padding="reflect")
+    summary = convcli.apply_files(["a.jpg", "b.jpg"], "out/", "sobel")
 
 Names are imported when first used, so that the command starts without NumPy.
 """
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from convcli.kernels.kernel import Kernel, Recipe
+    from convcli.many import apply_files
     from convcli.padding import Padding
 
 __version__ = "0.1.0"
@@ -38,10 +40,12 @@ __all__ = [
     "Recipe",
     "UsageError",
     "apply",
+    "apply_files",
 ]
 
 _HOMES = {
     "apply": "convcli.api",
+    "apply_files": "convcli.many",
     "Kernel": "convcli.kernels.kernel",
     "Recipe": "convcli.kernels.kernel",
     "Padding": "convcli.padding",

@@ -17,10 +17,11 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from convcli.cli.main import run
-        from convcli.cli.streams import settle
+        from convcli.cli.streams import leave, settle
 
         settle()
         code = run()
+        leave(code)
     except KeyboardInterrupt:  # during the imports, or a second one
         with suppress(OSError):
             os.write(2, b"Interrupted: nothing half-written was left.\n")

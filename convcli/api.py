@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from convcli.io.image import Layout
     from convcli.pixels import Target
-    from convcli.spec import Extent, Pair
+    from convcli.spec import Extent, Job, Pair
 
     AnyKernel = str | Recipe | Kernel | Sequence[Sequence[float]] | NDArray[Any]
 
@@ -69,7 +69,53 @@ def apply(  # noqa: PLR0913 - the options of the command, by their names
     """
     samples = np.asarray(array)
     block = _block(samples)
-    job = make_job(
+    job = wanted(
+        kernels,
+        operation=operation,
+        padding=padding,
+        extent=extent,
+        pad_by=pad_by,
+        stride=stride,
+        dilation=dilation,
+        anchor=anchor,
+        scale=scale,
+        bias=bias,
+        range=range,
+        depth=depth,
+        channels=channels,
+        alpha=alpha,
+        linear=linear,
+        folders=folders,
+    )
+    kind = _kind(block, layout)
+    shape = (block.shape[0], block.shape[1], block.shape[2])
+    target: Target = "numbers" if layout == "numbers" else "picture"
+    plan = make_plan(job, kind, shape, target, Limits(engine, jobs))
+    out, _ = filtered(block, plan)
+    return _shaped(out, samples.ndim)
+
+
+def wanted(  # noqa: PLR0913 - as `apply`
+    kernels: Sequence[AnyKernel],
+    *,
+    operation: str | None = None,
+    padding: str | Padding = "reflect",
+    extent: Extent = "same",
+    pad_by: tuple[int, int, int, int] | int | None = None,
+    stride: Pair | int = 1,
+    dilation: Pair | int = 1,
+    anchor: Pair | None = None,
+    scale: float | str | None = None,
+    bias: float | str | None = None,
+    range: str | None = None,  # noqa: A002 - the word of the command
+    depth: str | int = "keep",
+    channels: str = "each",
+    alpha: str = "auto",
+    linear: bool = False,
+    folders: Sequence[Path] = (),
+) -> Job:
+    """The job that these kernels and options ask for; errors as of `apply`."""
+    return make_job(
         [recipe(kernel, folders) for kernel in kernels],
         Wishes(
             operation=operation,
@@ -84,12 +130,6 @@ def apply(  # noqa: PLR0913 - the options of the command, by their names
             pixels=Pixels(range, str(depth), channels, alpha, "linear" if linear else "encoded"),
         ),
     )
-    kind = _kind(block, layout)
-    shape = (block.shape[0], block.shape[1], block.shape[2])
-    target: Target = "numbers" if layout == "numbers" else "picture"
-    plan = make_plan(job, kind, shape, target, Limits(engine, jobs))
-    out, _ = filtered(block, plan)
-    return _shaped(out, samples.ndim)
 
 
 def recipe(kernel: AnyKernel, folders: Sequence[Path] = ()) -> Recipe:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convcli.errors import InputError
+from convcli.errors import TooLarge
 from convcli.io.flow import ahead
 from convcli.plan import Bands, allowed, available, words, working
 from convcli.record import record
@@ -51,7 +51,7 @@ class Ends:
 
 
 def banded(plan: Plan, shape: Shape, ends: Ends, limits: Limits) -> Plan:
-    """The plan in bands: as many threads, then as high bands as memory allows. InputError: none."""
+    """The plan in bands: as many threads, then as high bands as memory allows. TooLarge: none."""
     most, least = available(limits), None
     for workers in range(allowed(limits), 0, -1):
         for rows in _heights(plan.shape[0], ends.high, workers):
@@ -60,7 +60,7 @@ def banded(plan: Plan, shape: Shape, ends: Ends, limits: Limits) -> Plan:
                 return found
             least = found
     needed = words(-(-(least or plan).memory * 11 // 10)).replace(" ", "")
-    raise InputError(
+    raise TooLarge(
         f"{shape[1]} x {shape[0]} pixels do not even fit in parts into the {words(most or 0)} of"
         f" memory allowed: strips or tiles of {ends.segment[1]} x {ends.segment[0]} are decoded"
         " at once.",

@@ -111,6 +111,11 @@ def stopped(summary: Summary, planned: int, command: Sequence[str], journal: str
     """What a run that was stopped did, what it left, and how to go on."""
     left = max(planned - summary.total, 0)
     yield f"  {count(summary.total, 'image')} done, {left:,} left."
+    yield from going_on(command, journal)
+
+
+def going_on(command: Sequence[str], journal: str) -> Iterator[str]:
+    """How to do what a run that was stopped left."""
     if journal.endswith(JOURNAL):
         yield f"  go on with: {resuming(command, journal)}"
     else:

@@ -5,6 +5,7 @@ The exception tree, and the exit code that each branch ends the command with.
     +-- UsageError            2   options that are wrong, or do not go together
     +-- KernelError           3   a kernel that is unknown, malformed or impossible
     +-- InputError            4   an image that cannot be read, or must not be
+    |   +-- TooLarge          4   one that the memory allowed does not hold
     +-- OutputError           5   a file that cannot be written, or must not be
     +-- MissingExtra          6   an optional part that is not installed
     +-- ResultError           1   a result that is not what `--verify` computes: a bug in convcli
@@ -75,6 +76,12 @@ class InputError(ConvError):
 
     exit_code = 4
     kind = "unreadable"
+
+
+class TooLarge(InputError):
+    """An image that does not fit into the memory allowed; with more of it, it may."""
+
+    kind = "memory"
 
 
 class OutputError(ConvError):

@@ -31,10 +31,10 @@ class Large:
 
 
 def in_parts(plan: Plan, header: io.Header, form: str, limits: Limits, large: Large | None) -> Plan:
-    """The plan in bands; InputError, naming the cure, where input or output stand against it."""
+    """The plan in bands; TooLarge, naming the cure, where input or output stand against it."""
     shape = (header.height, header.width, header.channels)
     cure = _cure(form, large)
-    if cure or large is None:
+    if cure or large is None or limits.crowd > 1:
         check_memory(plan, shape, limits, cure)
         return plan
     source, blank = large.source, io.Image(pixel(plan), plan.treatment.layout)

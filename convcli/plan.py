@@ -8,13 +8,14 @@ report quotes it.
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convcli.engines import NUMPY, WHY, cost, engine
+from convcli.engines import NUMPY, WHY, bodies, cost, engine
 from convcli.engines.direct import CACHED
-from convcli.errors import InputError, UsageError
+from convcli.errors import TooLarge, UsageError
 from convcli.policy import gain, settle
 from convcli.record import record
 
@@ -61,12 +62,18 @@ SHARE = 0.5
 
 @record
 class Limits:
-    """What a job may use: an engine by name or `auto`, threads, bytes, pixels."""
+    """
+    What a job may use: an engine by name or `auto`, threads, bytes, pixels.
+
+    `crowd`: how many images are in work at once, each with its share of the threads and bytes. One
+    that needs more than its share is TooLarge, never read in parts: alone it may fit.
+    """
 
     engine: str = AUTO
     jobs: int | None = None
     memory: int | None = None
     max_pixels: int | None = 250_000_000
+    crowd: int = 1
 
 
 @record
@@ -136,7 +143,7 @@ def make_plan(job: Job, kind: Kind, shape: Shape, target: Target, limits: Limits
     Settle the job for one image of (rows, columns, channels).
 
     Raises UsageError for an engine that cannot serve, KernelError where the kernel does not fit,
-    InputError where `limits.memory` is too small.
+    TooLarge where `limits.memory` is too small.
     """
     plan = proposed(job, kind, shape, target, limits)
     check_memory(plan, shape, limits)
@@ -145,11 +152,25 @@ def make_plan(job: Job, kind: Kind, shape: Shape, target: Target, limits: Limits
 
 def proposed(job: Job, kind: Kind, shape: Shape, target: Target, limits: Limits) -> Plan:
     """The plan for an image in memory, whether or not it fits there; errors as of `make_plan`."""
+    return _proposed(job, kind, shape, target, limits.engine, allowed(limits), bodies())
+
+
+@lru_cache(maxsize=64)
+def _proposed(  # noqa: PLR0913, PLR0917 - all that decides
+    job: Job,
+    kind: Kind,
+    shape: Shape,
+    target: Target,
+    wish: str,
+    threads: int,
+    able: tuple[str, ...],  # noqa: ARG001 - bodies of engines: other ones, other plans
+) -> Plan:
+    """One plan for all images of one kind and size: deciding takes longer than a small image."""
     treatment = settle(job, kind, target)
-    stages = tuple(_stages(treatment, shape, limits.engine))
+    stages = tuple(_stages(treatment, shape, wish))
     rows, columns, _ = stages[-1].shape
     out = (rows, columns, treatment.channels)
-    tile, workers = _tiling(treatment, stages, allowed(limits))
+    tile, workers = _tiling(treatment, stages, threads)
     memory = working(treatment, stages, shape, tile) * workers + _held(treatment, shape, out)
     return Plan(treatment, out, stages, tile, workers, memory)
 
@@ -157,12 +178,12 @@ def proposed(job: Job, kind: Kind, shape: Shape, target: Target, limits: Limits)
 def _tiling(treatment: Treatment, stages: Sequence[StagePlan], threads: int) -> tuple[Pair, int]:
     """Rows and columns of a tile, cut until all threads have work; how many threads find any."""
     rows, columns, _ = stages[-1].shape
+    found = 1 if sum(stage.seconds for stage in stages) < ALONE else threads
     if any(stage.body == NUMPY for stage in stages):
         tile = _square(rows, columns, threads)
     else:
-        tile = _strip(treatment.stages[-1], stages[-1], threads)
-    alone = sum(stage.seconds for stage in stages) < ALONE
-    return tile, 1 if alone else min(threads, _tiles(rows, columns, tile))
+        tile = _strip(treatment.stages[-1], stages[-1], found)
+    return tile, min(found, _tiles(rows, columns, tile))
 
 
 def _strip(stage: Stage, planned: StagePlan, threads: int) -> Pair:
@@ -172,7 +193,7 @@ def _strip(stage: Stage, planned: StagePlan, threads: int) -> Pair:
     if planned.engine == "fft":
         return cost.kept(stage, (rows, across)), across
     turns = -(-rows // (STRIP * threads))
-    least = min(TURNS, rows // (LOWEST * threads))
+    least = min(TURNS, rows // (LOWEST * threads)) if threads > 1 else 1
     return max(LOWEST, -(-rows // (max(turns, least, 1) * threads))), across
 
 
@@ -184,10 +205,10 @@ def _square(rows: int, columns: int, threads: int) -> Pair:
 
 
 def allowed(limits: Limits) -> int:
-    """Threads that may run: as many as was said, else one for each processor."""
+    """Threads that may run for an image: a share of as many as was said, else of processors."""
     if limits.jobs is not None and limits.jobs < 1:
         raise UsageError(f"--jobs {limits.jobs}: not possible.", "Give at least 1.")
-    return limits.jobs or cores()
+    return max(1, (limits.jobs or cores()) // limits.crowd)
 
 
 def _tiles(rows: int, columns: int, tile: Pair) -> int:
@@ -305,9 +326,9 @@ def fits(plan: Plan, limits: Limits) -> bool:
 
 
 def check_memory(plan: Plan, shape: Shape, limits: Limits, cure: str = "cut the image") -> None:
-    """InputError where the plan needs more memory than is allowed; `cure` is what helps then."""
+    """TooLarge where the plan needs more memory than is allowed; `cure` is what helps then."""
     if not fits(plan, limits):
-        raise InputError(
+        raise TooLarge(
             f"{shape[1]} x {shape[0]} pixels need about {words(plan.memory)} of memory,"
             f" more than the {words(available(limits) or 0)} allowed.",
             f"Allow more with --memory {words(-(-plan.memory * 11 // 10)).replace(' ', '')},"
@@ -317,11 +338,12 @@ def check_memory(plan: Plan, shape: Shape, limits: Limits, cure: str = "cut the 
 
 
 def available(limits: Limits) -> int | None:
-    """Bytes that were allowed; half of the machine's memory, where it can be asked for."""
+    """A share of the bytes that were allowed, else of half of the machine's, where it tells."""
     if limits.memory:
-        return limits.memory
+        return max(1, limits.memory // limits.crowd)
     try:
-        return int(SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return int(SHARE * whole) // limits.crowd
     except (AttributeError, ValueError, OSError):
         return None
 

@@ -11,6 +11,7 @@ input's alpha is kept, for an alpha filtered by a zero-sum kernel is 0 and the p
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,10 +47,12 @@ EXACT = 2.0**53
 """Whole numbers up to here are exact in float64."""
 
 
+@lru_cache(maxsize=64)
 def settle(job: Job, kind: Kind, target: Target) -> Treatment:
     """
     Decide what `job` does to images of `kind`, for a file of pictures or of plain numbers.
 
+    The same stages for the same job and kind: what engines find out about a stage, they remember.
     Raises UsageError where the policy and the image do not go together.
     """
     scale = Scale.of(kind.dtype, "numbers" if kind.layout == "numbers" else "picture")

@@ -128,7 +128,7 @@ def test_several_images_go_into_a_folder_and_are_counted(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (place / "out").mkdir()
-    assert run(["apply", "ramp.png", "impulse.png", "-o", "out/", "-k", "box"]) == 0
+    assert run(["apply", "ramp.png", "impulse.png", "-j1", "-o", "out/", "-k", "box"]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in lines[:2]] == [
         "ramp.png -> out/ramp.png",

@@ -47,7 +47,7 @@ def test_no_name_reaches_the_terminal_raw(capsys: pytest.CaptureFixture[str]) ->
     assert run(["apply", name, "-o", "out", *BOX]) == 0
     assert lines(capsys.readouterr().err)[0].startswith(f"{SHOWN} -> out/{SHOWN}: ")
     Path("good.png").write_bytes(Path(name).read_bytes())
-    assert run(["apply", name, "good.png", "-o", "out", *BOX, "--overwrite"]) == 0
+    assert run(["apply", name, "good.png", "-o", "out", "-j1", *BOX, "--overwrite"]) == 0
     assert lines(capsys.readouterr().err)[0].startswith(f"{SHOWN} -> ")
     assert run(["apply", f"no{name}", f"nor{name}", "-o", "out", *BOX]) == 8
     assert lines(capsys.readouterr().err)[0] == f"no{SHOWN}: failed"

@@ -23,6 +23,7 @@ from convcli.batch.existing import EXISTS, Names
 from convcli.batch.naming import (
     EACH,
     KEPT,
+    SUFFIXES,
     Template,
     for_each,
     of_input,
@@ -61,10 +62,19 @@ class Wanted:
     in_place: bool = False
     each: bool = False
 
+    def __post_init__(self) -> None:
+        _check_word("--format", self.form, SUFFIXES)
+        _check_word("--exists", self.exists, EXISTS)
+
     @property
     def replaces(self) -> bool:
         """Whether whatever exists may be replaced."""
         return self.exists == "overwrite"
+
+
+def _check_word(option: str, word: str, known: Iterable[str]) -> None:
+    if word and word not in known:
+        raise UsageError(f"{option} {word}: not known.", f"Known: {', '.join(known)}")
 
 
 @record

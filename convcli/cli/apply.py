@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
@@ -14,7 +15,8 @@ from convcli.cli import choosing as chosen
 from convcli.cli.bar import Bar
 from convcli.cli.choices import Command, Word, WordOr, explained
 from convcli.cli.choosing import Chosen, Placed, choosing, placing
-from convcli.cli.options import Session, common, filtering, limiting, option
+from convcli.cli.options import Session, common, crewing, filtering, limiting, option
+from convcli.cli.progress import Progress, stopped
 from convcli.cli.reporting import Reported, Reporting, reporting
 from convcli.cli.said import (
     FRAMES,
@@ -30,11 +32,13 @@ from convcli.cli.said import (
 from convcli.io.formats import COMPRESSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
+    from convcli.batch.pools import Crew
     from convcli.batch.running import Done
     from convcli.batch.targets import Targets
-    from convcli.batch.task import Orders
+    from convcli.batch.task import Orders, Task
     from convcli.errors import ConvError
     from convcli.journal import Journal
     from convcli.report import Item
@@ -52,6 +56,8 @@ Examples:
 class Request(Chosen, Said, Allowed, Written, Placed, Reported):
     """Every option of the command."""
 
+    workers: str
+    fail_fast: bool
     quiet: bool
 
 
@@ -115,6 +121,7 @@ class Request(Chosen, Said, Allowed, Written, Placed, Reported):
     help="Verify, but the window that was verified with this seed.",
 )
 @limiting
+@crewing
 @option("Running", "-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @common
 @click.pass_context
@@ -155,14 +162,32 @@ def _run(settled: Targets, orders: Orders, told: Reporting, said: Request, *, de
     from convcli.batch import running
 
     quiet, tasks = said["quiet"], settled.tasks
-    many = len(tasks) > 1
-    speak = _voice(many=many, quiet=quiet)
-    with Bar(None if quiet else sys.stderr) as tell:
+    many, shown = len(tasks) > 1, None if quiet else sys.stderr
+    with (
+        Bar(None if many else shown) as tell,
+        Progress(shown if many else None, len(tasks)) as progress,
+        told.journal(tasks, settled.folder, many=many, quiet=quiet) as book,
+    ):
         written = replace(orders.writing, folders=settled.folder != "", tell=tell)
         orders = replace(orders, writing=written)
-        with told.journal(tasks, settled.folder, many=many, quiet=quiet) as book:
-            running.run_all(tasks, orders, _noted(book, speak, debug=debug))
-    return told.report.summary.exit_code
+        note = _noted(book, _voice(progress, many=many, quiet=quiet), debug=debug)
+        with _crew(tasks, orders, said["workers"]) as crew:
+            progress.begin(crew.name if crew else "")
+            ending = running.run_all(tasks, orders, note, crew, fail_fast=said["fail_fast"])
+        progress.end()
+        told.halted = ending.why != ""
+        return stopped(ending, len(tasks), told.report.summary.exit_code)
+
+
+def _crew(
+    found: Sequence[Task], orders: Orders, workers: str
+) -> AbstractContextManager[Crew | None]:
+    """Who does it; a single image is done at once, without the cost of what several need."""
+    if len(found) <= 1:
+        return nullcontext()
+    from convcli.batch import pools
+
+    return pools.crew(found, orders, workers) or nullcontext()
 
 
 def _noted(book: Journal, speak: Callable[[Item], None], *, debug: bool) -> Done:
@@ -179,11 +204,12 @@ def _noted(book: Journal, speak: Callable[[Item], None], *, debug: bool) -> Done
     return done
 
 
-def _voice(*, many: bool, quiet: bool) -> Callable[[Item], None]:
+def _voice(progress: Progress, *, many: bool, quiet: bool) -> Callable[[Item], None]:
     """What to say of an image when it is done: errors always, all else unless quiet."""
 
     def speak(item: Item) -> None:
-        if quiet and item.status != "failed":
+        progress.note(item)
+        if (quiet or progress.talks) and item.status != "failed":
             return
         if many or item.status == "skipped":
             render.item_line(item, sys.stderr)

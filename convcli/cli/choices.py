@@ -112,6 +112,26 @@ class Amount(click.ParamType[int | None]):
         return amount
 
 
+class Jobs(click.ParamType[int | None]):
+    """How many at a time, from 1 on; None for `auto`."""
+
+    name = "jobs"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> int | None:
+        """A whole number or the word; click's usage error for anything else."""
+        text = str(value).strip().lower()
+        if text == "auto":
+            return None
+        if not text.isascii() or not text.isdigit() or int(text) < 1:
+            self.fail(f"{value!r} is not 1 or more, or auto.", param, ctx)
+        return int(text)
+
+
 class KernelType(click.ParamType[str]):
     """The name or file of a kernel; the library says what is wrong with it."""
 

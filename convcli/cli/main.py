@@ -15,11 +15,9 @@ NumPy nor for SciPy, Pillow or rich.
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from contextlib import contextmanager
 from io import StringIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -186,17 +184,8 @@ def _stopped(error: BaseException) -> int:
 
 
 def _bug(error: BaseException) -> int:
-    import tempfile
-    import traceback
+    from convcli.crash import as_error
 
-    text = "".join(traceback.format_exception(error))
-    head = f"convcli {__version__}, Python {sys.version}\n{sys.argv}\n\n"
-    handle, name = tempfile.mkstemp(prefix="convcli-crash-", suffix=".txt")
-    os.close(handle)
-    Path(name).write_text(head + text, encoding="utf-8", errors="backslashreplace")
-    failure(
-        f"This is a bug in convcli ({type(error).__name__}). Full report: {name}",
-        "Please send it with the output of: convcli info",
-        sys.stderr,
-    )
+    told = as_error(error)
+    failure(told.message, told.hint, sys.stderr)
     return BUG

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from convcli import engines
+from convcli.batch.choice import AUTO, WORKERS
 from convcli.cli.choices import (
     POWERS,
     UNITS,
     Amount,
+    Jobs,
     KernelType,
     Option,
     PaddingType,
@@ -216,15 +218,17 @@ limiting = stacked(
         _running(
             "-j",
             "--jobs",
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Threads at most; all processors unless given.",
+            type=Jobs(),
+            metavar="N|auto",
+            help="Threads at most, and files in work side by side; auto is one for each processor."
+            " [default: auto]",
         ),
         _running(
             "--memory",
             type=Amount("memory", UNITS),
             metavar="SIZE",
-            help="Filter TIFF in parts, refuse other files, if they need more: 300M, 2G. Half of"
+            help="Of all that is in work together. A file that needs more than its share is done"
+            " alone; if more than all, TIFF is filtered in parts, others refused: 300M, 2G. Half of"
             " the machine's unless given.",
         ),
         _running(
@@ -235,6 +239,19 @@ limiting = stacked(
             metavar="N",
             help="Refuse larger images; none for no limit.",
         ),
+    ]
+)
+
+crewing = stacked(
+    [
+        _running(
+            "--workers",
+            type=Word(WORKERS),
+            default=AUTO,
+            metavar="WORD",
+            help=explained("What filters several files side by side.", WORKERS, AUTO),
+        ),
+        _running("--fail-fast", is_flag=True, help="Begin no other file once one has failed."),
     ]
 )
 

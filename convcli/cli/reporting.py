@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from convcli import __version__, closing, terminal
+from convcli.batch.account import Account
 from convcli.cli.options import option
-from convcli.errors import UsageError
-from convcli.forms import FORMS, Report
+from convcli.forms import FORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from convcli.batch.resume import Journalled, Resumption
-    from convcli.batch.task import Orders, Task
+    from convcli.batch.task import Task
     from convcli.journal import Journal
-    from convcli.plan import Limits
-    from convcli.run import Writing
-    from convcli.spec import Job
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
@@ -65,63 +59,20 @@ _checksum = option(
 )
 
 
-class Reporting:
-    """Where the report of a run goes, what it resumes, and what is said at its end."""
+class Reporting(Account):
+    """The account of a run of the command line: what is said before and after."""
 
     def __init__(self, said: Reported, args: Sequence[str], *, overwrite: bool) -> None:
         """Refuse what can't be, and read the journal that is resumed."""
-        from convcli.batch import resume
-
-        self.resumed = said["resume"] or ""
-        self.target = said["report"] or self.resumed
-        self.checksum, self.overwrite = said["checksum"], overwrite
-        self.goes_on = bool(self.resumed) and _same(self.target, self.resumed)
-        self.report = Report(("convcli", *args), __version__)
-        self._found: Journalled | None = None
-        self._before: Resumption | None = None
-        if self.resumed:
-            resume.check_resumable(self.resumed)
-            self._found = resume.read(self.resumed)
-
-    def orders(self, jobs: tuple[Job, ...], limits: Limits, writing: Writing) -> Orders:
-        """What all tasks share: with what the report needs of each."""
-        from convcli.batch.task import Orders
-
-        recorded = bool(self.target)
-        return Orders(jobs, limits, writing, __version__, recorded, self.checksum)
-
-    def resumption(self, orders: Orders) -> Resumption | None:
-        """What is asked of every task before it is planned; None for a run that resumes nothing."""
-        from convcli.batch.resume import Resumption, described
-
-        if not self.target:
-            return None
-        keys = tuple(orders.key(number) for number in range(len(orders.jobs)))
-        told = [described(job, orders.writing, orders.version) for job in orders.jobs]
-        self.report.jobs = dict(zip(keys, told, strict=True))
-        if self.resumed:
-            checksum, retold = self.checksum, not self.goes_on
-            self._before = Resumption(self._found, keys, checksum=checksum, retold=retold)
-        return self._before
-
-    def check(self, tasks: Iterable[Task]) -> None:
-        """Refuse a report where an image is, or where none may be written."""
-        if not self.target:
-            return
-        taken, streams = set(), False
-        for task in tasks:
-            taken |= {os.path.realpath(name) for name in (task.source.path, task.target)}
-            streams = streams or task.target == STANDARD
-        if os.path.realpath(self.target) in taken and (self.target != STANDARD or streams):
-            raise UsageError(
-                f"--report {self.target}: an image is there.",
-                "Name another file: --report run.json",
-            )
-        _form(self.target)
-        if self.target != STANDARD:
-            from convcli.io import check_target
-
-            check_target(self.target, overwrite=self.overwrite or self.goes_on)
+        super().__init__(
+            ("convcli", *args),
+            __version__,
+            report=said["report"] or "",
+            resume=said["resume"] or "",
+            checksum=said["checksum"],
+            overwrite=overwrite,
+        )
+        self.halted = False
 
     @contextmanager
     def journal(
@@ -130,75 +81,40 @@ class Reporting:
         """
         The journal that takes the items of `tasks`.
 
-        With `many` stray files are swept first, and the lines said that a batch begins and ends
-        with, unless `quiet`.
+        With `many` the lines are said that a batch begins and ends with, unless `quiet`; how to go
+        on, where by the end it is `halted`.
         """
-        from convcli.batch.sweep import sweep
         from convcli.cli.streams import Terminated
 
         say = partial(_say, speaks=many and not quiet)
-        with self._opened() as book:
-            say(self._opening(sweep(tasks, self.target) if many else 0))
-            self._count(book)
+        with self.opened(tasks, sys.stdout if self.target == STANDARD else None) as book:
+            say(self._opening())
             total = self.report.summary.total + len(tasks)
             try:
                 yield book
             except (KeyboardInterrupt, Terminated):
                 say(closing.stopped(self.report.summary, total, self.report.command, self.target))
                 raise
+            if self.halted:
+                say(closing.going_on(self.report.command, self.target))
+                return
             summary, wall = self.report.summary, self.report.clock.wall
             say(closing.closing(summary, wall, self.report.command, self.target, folder))
 
-    def _opened(self) -> Journal:
-        from convcli.journal import Journal
-
-        return Journal(
-            self.report,
-            self.target,
-            _form(self.target),
-            overwrite=self.overwrite,
-            goes_on=self.goes_on,
-            stream=sys.stdout if self.target == STANDARD else None,
-        )
-
-    def _count(self, book: Journal) -> None:
-        """Count what an earlier run did; note it, where the journal is not the one that has it."""
-        if self._before and self.goes_on:
-            self.report.summary.skip(self._before.number)
-        elif self._before:
-            for item in self._before.items():
-                book.note(item)
-
-    def _opening(self, swept: int) -> Iterator[str]:
+    def _opening(self) -> Iterator[str]:
         """What is to be known before the work: what is resumed, and what was cleaned up."""
-        if self._before and self._found is None:
+        if self.before and self.found is None:
             yield f"  {self.resumed} is not there yet: it begins now."
-        elif self._before:
-            yield f"  {self.resumed}: {terminal.count(self._before.number, 'image')} done before."
-        if self._found and self._found.ignored:
-            lines = terminal.count(self._found.ignored, "line")
+        elif self.before:
+            yield f"  {self.resumed}: {terminal.count(self.before.number, 'image')} done before."
+        if self.found and self.found.ignored:
+            lines = terminal.count(self.found.ignored, "line")
             yield f"  {self.resumed}: {lines} of no JSON ignored."
-        if swept:
-            yield f"  {terminal.count(swept, 'temporary file')} of killed runs removed."
+        if self.swept:
+            yield f"  {terminal.count(self.swept, 'temporary file')} of killed runs removed."
 
 
 def _say(lines: Iterator[str], *, speaks: bool) -> None:
     if speaks:
         for line in lines:
             terminal.say(line, stream=sys.stderr)
-
-
-def _form(target: str) -> str:
-    if not target:
-        return ""
-    if target == STANDARD:
-        return "json"
-    form = Path(target).suffix.lower().removeprefix(".")
-    if form not in FORMS:
-        known = ", ".join(f".{form}" for form in FORMS)
-        raise UsageError(f"--report {target}: not a form of report.", f"Known: {known}, and -")
-    return form
-
-
-def _same(one: str, other: str) -> bool:
-    return one != STANDARD and os.path.realpath(one) == os.path.realpath(other)

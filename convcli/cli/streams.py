@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from io import FileIO, TextIOBase, TextIOWrapper
 from typing import TYPE_CHECKING, NoReturn, cast
 
-from convcli.errors import OutputError
+from convcli.errors import INTERRUPTED, TERMINATED, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,6 +88,18 @@ def drain() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def leave(code: int) -> None:
+    """End at once after a second Ctrl-C or SIGTERM: do not wait for threads that still filter."""
+    others = [thread for thread in threading.enumerate() if not thread.daemon]
+    if code not in {INTERRUPTED, TERMINATED} or len(others) <= 1:
+        return
+    from convcli.io.temporary import abandon
+
+    abandon()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def recognised(error: BaseException) -> BaseException:

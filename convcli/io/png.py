@@ -12,7 +12,7 @@ import os
 import struct
 import zlib
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol, Self
 
 from convcli.errors import OutputError
@@ -23,7 +23,6 @@ from convcli.io.png_strips import Rows, Strip, adler_joined, chunk, strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from concurrent.futures import Future
     from types import TracebackType
 
     from convcli.io.image import Image, Layout, Metadata, Samples
@@ -106,7 +105,7 @@ class Writer:
         self._ahead = _AHEAD * workers
         self._desks = [Desk(self.height * line) for _ in range(workers)]
         self._flight: deque[Future[Strip]] = deque()
-        self._pool = ThreadPoolExecutor(workers)
+        self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
         self._put(SIGNATURE, *_header(header))
         for kind, contents in _ancillary(metadata):
             self._put(*chunk(kind, contents))
@@ -135,7 +134,7 @@ class Writer:
         while self._flight:
             self._land()
         self._put(*chunk(b"IDAT", struct.pack(">I", self._checksum)), *chunk(b"IEND"))
-        self._pool.shutdown()
+        self._shut()
 
     def __enter__(self) -> Self:
         return self
@@ -147,7 +146,7 @@ class Writer:
             if kind is None:
                 self.close()
         finally:
-            self._pool.shutdown(cancel_futures=True)
+            self._shut()
 
     def _check(self, rows: Samples) -> None:
         header, left = self._header, self._header.height - self._taken
@@ -166,10 +165,22 @@ class Writer:
         samples = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         last = self._taken == self._header.height
         rows = Rows(self._above, samples, first=self._sent == 0, last=last)
-        self._flight.append(self._pool.submit(self._strip, rows))
+        self._flight.append(self._started(rows))
         self._above, self._sent = samples[-1:], self._taken
         if len(self._flight) > self._ahead:
             self._land()
+
+    def _started(self, rows: Rows) -> Future[Strip]:
+        """By a thread of the pool; a single one would keep its caller waiting only."""
+        if self._pool:
+            return self._pool.submit(self._strip, rows)
+        done: Future[Strip] = Future()
+        done.set_result(self._strip(rows))
+        return done
+
+    def _shut(self) -> None:
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
 
     def _strip(self, rows: Rows) -> Strip:
         desk = self._desks.pop()  # as many as there are threads

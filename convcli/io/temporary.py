@@ -13,6 +13,7 @@ import contextlib
 import os
 import re
 import stat
+import threading
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 NAME = re.compile(r"\.convcli-[0-9a-f]{16}\.tmp")
 """Not `.NAME-of-the-target`: a name of 255 bytes is allowed and a longer one is not."""
 
+_UNFINISHED: set[Path] = set()
+"""Temporary files of this process that are being written."""
+
+_LEFT = threading.Event()
+"""Set once this process ends without waiting for its threads."""
+
 
 @contextmanager
 def published(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
@@ -40,7 +47,10 @@ def published(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     """
     temporary, file = _opened(target.parent)
     try:
+        _UNFINISHED.add(temporary)
         try:
+            if _LEFT.is_set():
+                raise OSError("this process ends")
             yield file
             file.flush()
             if fcntl:  # while the lock is held: nobody may take the file for a stray one
@@ -50,6 +60,15 @@ def published(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         if not fcntl:  # Windows renames no file that is open
             _publish(temporary, target, overwrite=overwrite)
     finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        _UNFINISHED.discard(temporary)
+
+
+def abandon() -> None:
+    """Remove all that this process is writing: for one that ends at once, whatever is at work."""
+    _LEFT.set()
+    for temporary in tuple(_UNFINISHED):
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
@@ -132,7 +151,7 @@ def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
         return
     try:
         os.link(temporary, target)  # fails if the target exists; rename would replace it
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):  # the latter: abandoned, or swept away
         raise
     except (OSError, AttributeError, NotImplementedError):  # FAT, some network shares
         _claim(target)
