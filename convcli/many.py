@@ -105,7 +105,7 @@ def apply_files(  # noqa: PLR0913 - the options of the command, by their names
     orders = account.orders(
         (wanted(kernels, **options),),
         Limits(engine, jobs, memory, max_pixels),
-        replace(writing, form=SUFFIXES.get(form)),
+        replace(writing, form=SUFFIXES.get(form), overwrite=place.replaces),
     )
     settled = targets.settle(found.inputs, place, orders.jobs, account.resumption(orders))
     account.check(settled.tasks)

@@ -49,7 +49,7 @@ def test_a_folder_becomes_a_folder_with_its_tree(capsys: pytest.CaptureFixture[s
         "note: 1 file was skipped: no picture (1 .md)",
         "note: new/out is a new folder",
     ]
-    assert told[2].startswith("p/1.png -> new/out/1.png: ")
+    assert sum(line.startswith("p/1.png -> new/out/1.png: ") for line in told[2:]) == 1
 
 
 def test_only_folders_in_which_something_is_written_are_made() -> None:
@@ -148,8 +148,8 @@ def test_what_exists_is_skipped_and_said(capsys: pytest.CaptureFixture[str]) -> 
     told = capsys.readouterr().err
     assert "p/x/2.jpg: skipped, out/2.jpg exists" in told
     items = json.loads(Path("r.json").read_text())["items"]
-    assert [item["status"] for item in items] == ["ok", "skipped"]
-    assert items[1]["notes"] == ["out/2.jpg exists"]
+    fates = {item["input"]: (item["status"], item["notes"]) for item in items}
+    assert fates == {"p/x/1.png": ("ok", []), "p/x/2.jpg": ("skipped", ["out/2.jpg exists"])}
     assert files()["out/2.jpg"] == before["out/2.jpg"]
     assert run(["apply", "q.png", "-o", "out/1.png", *BOX, "--exists", "skip"]) == 0
     assert "q.png: skipped, out/1.png exists" in capsys.readouterr().err

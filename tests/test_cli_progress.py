@@ -91,7 +91,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     samples = np.zeros((4, 4, 3), np.uint8)
     for number in range(24):
         Image.fromarray(samples).save(tmp_path / f"{number:02d}.png")
-    (tmp_path / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "bad.png").write_bytes(b"no picture" * 1000)  # the largest is tried first
     (tmp_path / "out").mkdir()
     return tmp_path
 

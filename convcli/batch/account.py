@@ -98,6 +98,11 @@ class Account:
 
             check_target(self.target, overwrite=self.overwrite or self.goes_on)
 
+    @property
+    def earlier(self) -> int:
+        """How many of the tasks an earlier run did."""
+        return self.before.number if self.before else 0
+
     @contextmanager
     def opened(self, tasks: Collection[Task], stream: TextIO | None = None) -> Iterator[Journal]:
         """

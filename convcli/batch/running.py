@@ -184,7 +184,8 @@ def _tried(task: Task, orders: Orders) -> Outcome:
     job, source = orders.jobs[task.job], task.source.path
     if task.skip:
         return Item(source, task.target, status="skipped", notes=(task.skip,)), None
-    writing = replace(orders.writing, overwrite=task.overwrite)
+    overwrite = task.overwrite or orders.writing.overwrite
+    writing = replace(orders.writing, overwrite=overwrite)
     error: ConvError
     try:
         return process(source, task.target, job, orders.limits, writing), None

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from convcli.frame import untold
 from convcli.record import record
 
 if TYPE_CHECKING:
@@ -73,5 +72,6 @@ class Orders:
     def key(self, job: int) -> str:
         """16 hex digits that stand for all that decides the bytes of a job's results."""
         from convcli.batch.resume import job_key
+        from convcli.frame import untold
 
         return job_key(self.jobs[job], replace(self.writing, tell=untold), self.version)

@@ -140,7 +140,7 @@ def command(ctx: click.Context, images: tuple[str, ...], **said: Unpack[Request]
     jobs, allowed = chosen.jobs(kernels, wishes(said), each=said["each"]), limits(said)
     found = chosen.found(ctx, images, said, place.out)
     told = Reporting(said, session.args, overwrite=place.replaces)
-    written = replace(writing(said), form=SUFFIXES.get(place.form))
+    written = replace(writing(said), form=SUFFIXES.get(place.form), overwrite=place.replaces)
     orders = told.orders(jobs, allowed, written)
     settled = targets.settle(found.inputs, place, jobs, told.resumption(orders))
     told.check(settled.tasks)
@@ -162,7 +162,7 @@ def _run(settled: Targets, orders: Orders, told: Reporting, said: Request, *, de
     from convcli.batch import running
 
     quiet, tasks = said["quiet"], settled.tasks
-    many, shown = len(tasks) > 1, None if quiet else sys.stderr
+    many, shown = len(tasks) + told.earlier > 1, None if quiet else sys.stderr
     with (
         Bar(None if many else shown) as tell,
         Progress(shown if many else None, len(tasks)) as progress,
