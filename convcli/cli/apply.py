@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
@@ -13,6 +12,7 @@ from convcli import render, terminal
 from convcli.batch.naming import SUFFIXES
 from convcli.cli import choosing as chosen
 from convcli.cli.bar import Bar
+from convcli.cli.beyond import Beyond, beyond, hired
 from convcli.cli.choices import Command, Word, WordOr, explained
 from convcli.cli.choosing import Chosen, Placed, choosing, placing
 from convcli.cli.options import Session, common, crewing, filtering, limiting, option
@@ -32,13 +32,11 @@ from convcli.cli.said import (
 from convcli.io.formats import COMPRESSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable
 
-    from convcli.batch.pools import Crew
     from convcli.batch.running import Done
     from convcli.batch.targets import Targets
-    from convcli.batch.task import Orders, Task
+    from convcli.batch.task import Orders
     from convcli.errors import ConvError
     from convcli.journal import Journal
     from convcli.report import Item
@@ -53,10 +51,9 @@ Examples:
 """
 
 
-class Request(Chosen, Said, Allowed, Written, Placed, Reported):
+class Request(Chosen, Said, Allowed, Written, Placed, Beyond, Reported):
     """Every option of the command."""
 
-    workers: str
     fail_fast: bool
     quiet: bool
 
@@ -122,6 +119,7 @@ class Request(Chosen, Said, Allowed, Written, Placed, Reported):
 )
 @limiting
 @crewing
+@beyond
 @option("Running", "-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @common
 @click.pass_context
@@ -171,23 +169,12 @@ def _run(settled: Targets, orders: Orders, told: Reporting, said: Request, *, de
         written = replace(orders.writing, folders=settled.folder != "", tell=tell)
         orders = replace(orders, writing=written)
         note = _noted(book, _voice(progress, many=many, quiet=quiet), debug=debug)
-        with _crew(tasks, orders, said["workers"]) as crew:
+        with hired(said, tasks, orders) as crew:
             progress.begin(crew.name if crew else "")
             ending = running.run_all(tasks, orders, note, crew, fail_fast=said["fail_fast"])
         progress.end()
         told.halted = ending.why != ""
         return stopped(ending, len(tasks), told.report.summary.exit_code)
-
-
-def _crew(
-    found: Sequence[Task], orders: Orders, workers: str
-) -> AbstractContextManager[Crew | None]:
-    """Who does it; a single image is done at once, without the cost of what several need."""
-    if len(found) <= 1:
-        return nullcontext()
-    from convcli.batch import pools
-
-    return pools.crew(found, orders, workers) or nullcontext()
 
 
 def _noted(book: Journal, speak: Callable[[Item], None], *, debug: bool) -> Done:

@@ -65,6 +65,18 @@ def published(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         _UNFINISHED.discard(temporary)
 
 
+@contextmanager
+def passing(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """The name of a temporary file, and the file; both are gone when the block ends."""
+    temporary, file = _opened(folder)
+    try:
+        with file:
+            yield temporary, file
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
 def abandon() -> None:
     """Remove all that this process is writing: for one that ends at once, whatever is at work."""
     _LEFT.set()
