@@ -103,6 +103,14 @@ def _were(number: int, done: str) -> str:
     return f"{number:,} file{'s were' if number != 1 else ' was'} {done}"
 
 
+def look(roots: Iterable[str], choice: Choice) -> Found:
+    """What folders hold now, be it nothing. InputError where one must not be read."""
+    search = _Search(choice)
+    for root in roots:
+        search.name(root)
+    return search.found
+
+
 def find(words: Iterable[str], choice: Choice, listed: Iterable[str] = ()) -> Found:
     """
     Everything that `words` name, then the names of a list, which are taken as they are.

@@ -63,6 +63,11 @@ def crew(tasks: Sequence[Task], orders: Orders, workers: str = "auto") -> Crew |
     return Crew(ThreadPoolExecutor(slots), slots, THREADS)
 
 
+def alone() -> Crew:
+    """A crew of one, which has all there is."""
+    return Crew(ThreadPoolExecutor(1), 1, THREADS)
+
+
 class Remote(Exception):
     """The traceback of an exception that was raised in another process, as text."""
 

@@ -12,7 +12,7 @@ from convcli import render, terminal
 from convcli.batch.naming import SUFFIXES
 from convcli.cli import choosing as chosen
 from convcli.cli.bar import Bar
-from convcli.cli.beyond import Beyond, beyond, hired
+from convcli.cli.beyond import Beyond, Watching, beyond, hired, left_over
 from convcli.cli.choices import Command, Word, WordOr, explained
 from convcli.cli.choosing import Chosen, Placed, choosing, placing
 from convcli.cli.options import Session, common, crewing, filtering, limiting, option
@@ -136,6 +136,10 @@ def command(ctx: click.Context, images: tuple[str, ...], **said: Unpack[Request]
     session, place = ctx.ensure_object(Session), chosen.wanted(ctx, said)
     kernels = recipes(said["filters"], said["kernels"])
     jobs, allowed = chosen.jobs(kernels, wishes(said), each=said["each"]), limits(said)
+    if said["watch"]:
+        return _watch(
+            ctx, Watching(images, said, place), Orders(jobs, allowed, writing(said)), said
+        )
     found = chosen.found(ctx, images, said, place.out)
     told = Reporting(said, session.args, overwrite=place.replaces)
     written = replace(writing(said), form=SUFFIXES.get(place.form), overwrite=place.replaces)
@@ -175,6 +179,31 @@ def _run(settled: Targets, orders: Orders, told: Reporting, said: Request, *, de
         progress.end()
         told.halted = ending.why != ""
         return stopped(ending, len(tasks), told.report.summary.exit_code)
+
+
+def _watch(ctx: click.Context, watching: Watching, orders: Orders, said: Request) -> int:
+    """Do whatever comes, say what happens, keep the report."""
+    from convcli.batch import running
+    from convcli.cli.journal import Journal
+
+    session, place, quiet = ctx.ensure_object(Session), watching.place, said["quiet"]
+    report = Report(("convcli", *session.args), __version__)
+    target, form = _report_target(said["report"], [], overwrite=place.replaces)
+    written = replace(orders.writing, folders=True, form=SUFFIXES.get(place.form))
+    speak = _voice(Progress(None, 0), many=True, quiet=quiet)
+    with Journal(report, target, form, overwrite=place.replaces) as book:
+        noted = _noted(book, _unless_skipped(speak), debug=session.debug)
+        if not quiet:
+            chosen.tell([f"watching {', '.join(watching.roots)}; Ctrl-C ends it"])
+        ending = watching.run(replace(orders, writing=written), noted)
+        if not quiet:
+            chosen.tell([left_over(ending)] * bool(ending.left))
+            render.closing(report, sys.stderr)
+    return running.exit_code(report.items) if report.items else 0
+
+
+def _unless_skipped(speak: Callable[[Item], None]) -> Callable[[Item], None]:
+    return lambda item: None if item.status == "skipped" else speak(item)
 
 
 def _noted(book: Journal, speak: Callable[[Item], None], *, debug: bool) -> Done:
