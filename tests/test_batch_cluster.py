@@ -167,9 +167,7 @@ def test_a_file_that_kills_workers_is_one_failure(
     (pictures / "a" / "01.png").rename(pictures / "a" / "killer.png")
     # A nanny starts another process for each that dies; two threads: others are hit, too.
     workers.start(2, 2, "--nanny", SLOW="0.05")
-    code, told = _run(
-        tmp_path, "-o", "out/", "--cluster", workers.address, "--report", "run.jsonl"
-    )
+    code, told = _run(tmp_path, "-o", "out/", "--cluster", workers.address, "--report", "run.jsonl")
     assert code == SOME_FAILED, told
     failed = [item for item in _items(tmp_path / "run.jsonl") if item["status"] == "failed"]
     assert [item["input"] for item in failed] == [os.path.join("in", "a", "killer.png")]
@@ -211,9 +209,7 @@ def test_ctrl_c_leaves_whole_files_and_ends_with_130(
     assert {name: whole[name] for name in done} == done
 
 
-def test_processes_of_this_machine_say_nothing_of_their_own(
-    tmp_path: Path, pictures: Path
-) -> None:
+def test_processes_of_this_machine_say_nothing_of_their_own(tmp_path: Path, pictures: Path) -> None:
     pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
     assert pictures.is_dir()
     assert _run(tmp_path, "-o", "here/")[0] == 0

@@ -42,7 +42,7 @@ class Watcher:
     def __init__(self, folder: Path) -> None:
         self.folder, self.inputs, self.results = folder, folder / "in", folder / "out"
         self.inputs.mkdir()
-        self.child: subprocess.Popen[str] | None = None
+        self.child: subprocess.Popen[bytes] | None = None
 
     def start(self, *words: str) -> None:
         words = ("-o", "out", "--report", "run.jsonl", *words)

@@ -104,6 +104,7 @@ class Cluster(Crew):
         self._waiting: deque[Flight] = deque()
         self._lock = threading.RLock()
         self._closing = threading.Event()
+        self._halted = False
         self._seen = time.monotonic()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
 
@@ -123,10 +124,17 @@ class Cluster(Crew):
             self._place()
         return flight.future
 
+    def halt(self) -> None:
+        """Begin nothing more: what a worker takes along from now on is not done anew."""
+        self._halted = True
+
     def _place(self) -> None:
         """Send whatever waits to whoever is free; called with the lock held."""
         for flight in tuple(self._waiting):
-            if host := self._free(flight):
+            if self._halted and flight.lost:
+                self._waiting.remove(flight)
+                self._fail(flight, _killer(flight))
+            elif host := self._free(flight):
                 self._waiting.remove(flight)
                 if flight.begun or flight.future.set_running_or_notify_cancel():
                     flight.begun = True

@@ -101,10 +101,10 @@ class _Run:
 
     def over(self, tasks: Sequence[Task]) -> Ending:
         """All tasks side by side, then those that need all the memory, one by one."""
-        slots = self._crew.slots
+        apart = shared(self._orders, self._crew.slots)
         with heeding(self._stop):
-            self._flow(iter(ordered(tasks)), shared(self._orders, slots), slots + AHEAD)
-            self._flow(iter(self._large), self._orders, 1)
+            self._flow(iter(ordered(tasks)), apart, lambda: self._crew.slots + AHEAD)
+            self._flow(iter(self._large), self._orders, lambda: 1)
         return Ending(len(tasks) - self._ended, self._why)
 
     def _stop(self, why: str) -> None:
@@ -113,10 +113,10 @@ class _Run:
         self._crew.halt()
         self._landed.put(None)
 
-    def _flow(self, tasks: Iterator[Task], orders: Orders, most: int) -> None:
+    def _flow(self, tasks: Iterator[Task], orders: Orders, most: Callable[[], int]) -> None:
         """Keep so many tasks on their way until all have landed."""
         while True:
-            while not self._why and len(self._flying) < most and (task := next(tasks, None)):
+            while not self._why and len(self._flying) < most() and (task := next(tasks, None)):
                 self._start(task, orders)
             if not self._flying:
                 return

@@ -83,6 +83,9 @@ def hired(said: Beyond, tasks: Sequence[Task], orders: Orders) -> Iterator[Crew 
         with joined(said["cluster"], sources, left[0].target, orders, note) as cluster:
             yield cluster
         return
+    if len(tasks) == 1:  # done at once, without the cost of what several need
+        yield None
+        return
     from convcli.batch import pools
 
     with pools.crew(tasks, orders, said["workers"]) or nullcontext() as crew:
