@@ -18,7 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convcli import __version__
 from convcli.batch.running import attempt
 from convcli.io import temporary
 from convcli.record import record
@@ -73,9 +72,11 @@ class Share:
 
 def versions() -> dict[str, str]:
     """Releases of convcli and of what decides about bytes, by name."""
+    from importlib import import_module
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {"convcli": __version__}
+    package, _, _ = __name__.partition(".")
+    found: dict[str, str] = {package: import_module(package).__version__}
     for name in LIBRARIES:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
