@@ -136,14 +136,12 @@ def command(ctx: click.Context, images: tuple[str, ...], **said: Unpack[Request]
     session, place = ctx.ensure_object(Session), chosen.wanted(ctx, said)
     kernels = recipes(said["filters"], said["kernels"])
     jobs, allowed = chosen.jobs(kernels, wishes(said), each=said["each"]), limits(said)
-    if said["watch"]:
-        return _watch(
-            ctx, Watching(images, said, place), Orders(jobs, allowed, writing(said)), said
-        )
-    found = chosen.found(ctx, images, said, place.out)
     told = Reporting(said, session.args, overwrite=place.replaces)
     written = replace(writing(said), form=SUFFIXES.get(place.form), overwrite=place.replaces)
     orders = told.orders(jobs, allowed, written)
+    if said["watch"]:
+        return _watch(Watching(images, said, place), orders, told, said, debug=session.debug)
+    found = chosen.found(ctx, images, said, place.out)
     settled = targets.settle(found.inputs, place, jobs, told.resumption(orders))
     told.check(settled.tasks)
     replaced = (task.target for task in settled.tasks if task.overwrite)
@@ -181,25 +179,22 @@ def _run(settled: Targets, orders: Orders, told: Reporting, said: Request, *, de
         return stopped(ending, len(tasks), told.report.summary.exit_code)
 
 
-def _watch(ctx: click.Context, watching: Watching, orders: Orders, said: Request) -> int:
+def _watch(
+    watching: Watching, orders: Orders, told: Reporting, said: Request, *, debug: bool
+) -> int:
     """Do whatever comes, say what happens, keep the report."""
-    from convcli.batch import running
-    from convcli.cli.journal import Journal
-
-    session, place, quiet = ctx.ensure_object(Session), watching.place, said["quiet"]
-    report = Report(("convcli", *session.args), __version__)
-    target, form = _report_target(said["report"], [], overwrite=place.replaces)
-    written = replace(orders.writing, folders=True, form=SUFFIXES.get(place.form))
-    speak = _voice(Progress(None, 0), many=True, quiet=quiet)
-    with Journal(report, target, form, overwrite=place.replaces) as book:
-        noted = _noted(book, _unless_skipped(speak), debug=session.debug)
+    place, quiet = watching.place, said["quiet"]
+    told.resumption(orders)
+    told.check([])
+    speak = _unless_skipped(_voice(Progress(None, 0), many=True, quiet=quiet))
+    with told.journal([], place.out, many=True, quiet=quiet) as book:
         if not quiet:
             chosen.tell([f"watching {', '.join(watching.roots)}; Ctrl-C ends it"])
-        ending = watching.run(replace(orders, writing=written), noted)
+        orders = replace(orders, writing=replace(orders.writing, folders=True))
+        ending = watching.run(orders, _noted(book, speak, debug=debug))
         if not quiet:
             chosen.tell([left_over(ending)] * bool(ending.left))
-            render.closing(report, sys.stderr)
-    return running.exit_code(report.items) if report.items else 0
+    return told.report.summary.exit_code
 
 
 def _unless_skipped(speak: Callable[[Item], None]) -> Callable[[Item], None]:

@@ -18,8 +18,9 @@ import click
 
 from convcli.cli.choosing import Chosen, Placed
 from convcli.cli.options import option, stacked
+from convcli.cli.reporting import Reported
 from convcli.errors import UsageError
-from convcli.render import count
+from convcli.terminal import count
 from convcli.wording import printable
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Beyond(TypedDict):
     watch: bool
 
 
-class Watched(Beyond, Chosen, Placed):
+class Watched(Beyond, Chosen, Placed, Reported):
     """What else is said of a run that watches."""
 
     fail_fast: bool
@@ -105,9 +106,13 @@ class Watching:
 
         self.roots, self._said = roots, said
         self.place = _newer(said, place)
-        for option_name, value in {"--from-file": said["from_file"], "-n": said["dry_run"]}.items():
-            if value:
-                raise UsageError(f"--watch and {option_name} exclude each other.")
+        others = {
+            "--from-file": said["from_file"],
+            "-n": said["dry_run"],
+            "--resume": said["resume"],  # what is done is seen by its result
+        }
+        for option_name in (name for name, value in others.items() if value):
+            raise UsageError(f"--watch and {option_name} exclude each other.")
         files = [name for name in roots if not os.path.isdir(name)]  # noqa: PTH112 - of any length
         if files:
             raise UsageError(f"--watch needs folders, and {files[0]} is none.", "Name a folder.")
