@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PATIENCE = 90
 LISTENING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+HASTY = "from convcli.batch import cluster; cluster.PATIENCE = 3.0\n"
 MAIN = "from convcli.__main__ import main; main()\n"
 
 # What a worker loads before all else: files that take time, and files that end it.
@@ -112,9 +113,9 @@ def _until(reached: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def _start(folder: Path, *words: str) -> subprocess.Popen[str]:
+def _start(folder: Path, *words: str, before: str = LISTENING) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", LISTENING + MAIN, "apply", "in", "-k", "sobel", *words],
+        [sys.executable, "-c", before + MAIN, "apply", "in", "-k", "sobel", *words],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -211,6 +212,23 @@ def test_ctrl_c_leaves_whole_files_and_ends_with_130(
     assert _run(tmp_path, "-o", "here/")[0] == 0
     whole = _tree(tmp_path / "here")
     assert {name: whole[name] for name in done} == done
+
+
+def test_a_scheduler_that_dies_fails_what_is_left(
+    tmp_path: Path, pictures: Path, workers: Workers
+) -> None:
+    assert pictures.is_dir()
+    workers.start(2, SLOW="0.5")
+    words = ("-o", "out/", "--cluster", workers.address, "--report", "run.jsonl")
+    child = _start(tmp_path, *words, before=HASTY)
+    _until(lambda: _made(tmp_path / "out") >= 2)
+    workers.started[0].kill()
+    _, told = child.communicate(timeout=PATIENCE)
+    assert child.returncode == SOME_FAILED, told
+    assert "Traceback" not in told
+    items = _items(tmp_path / "run.jsonl")
+    assert len(items) == 12
+    assert any("no workers for 3 s" in str(item["error"]) for item in items)
 
 
 def test_processes_of_this_machine_say_nothing_of_their_own(tmp_path: Path, pictures: Path) -> None:

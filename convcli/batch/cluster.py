@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING, Any
 from convcli.batch import joining, meeting
 from convcli.batch.hosts import Share, about, serve
 from convcli.batch.pools import Crew, Remote
-from convcli.batch.running import CRASHED, failed
+from convcli.batch.running import attempt, failed
 from convcli.batch.task import STANDARD
-from convcli.errors import ConvError, UsageError
+from convcli.errors import UsageError
 from convcli.frame import untold
 from convcli.record import mutable
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from convcli.batch.hosts import Question
     from convcli.batch.running import Outcome
     from convcli.batch.task import Input, Orders, Task
+    from convcli.errors import ConvError
 
 TRIES = 3
 """Workers that a file may take along."""
@@ -104,7 +105,7 @@ class Cluster(Crew):
         self._waiting: deque[Flight] = deque()
         self._lock = threading.RLock()
         self._closing = threading.Event()
-        self._halted = False
+        self._halted = self._deserted = False
         self._seen = time.monotonic()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
 
@@ -119,6 +120,9 @@ class Cluster(Crew):
     def submit(self, task: Task, orders: Orders) -> Future[Outcome]:
         """As of any crew; the future can be cancelled until a worker has the task."""
         flight = Flight(task, orders, Future())
+        if task.skip:
+            flight.future.set_result(attempt(task, orders))
+            return flight.future
         with self._lock:
             self._waiting.append(flight)
             self._place()
@@ -131,9 +135,11 @@ class Cluster(Crew):
     def _place(self) -> None:
         """Send whatever waits to whoever is free; called with the lock held."""
         for flight in tuple(self._waiting):
-            if self._halted and flight.lost:
+            if self._deserted or (self._halted and flight.lost):
                 self._waiting.remove(flight)
-                self._fail(flight, _killer(flight))
+                self._fail(
+                    flight, meeting.deserted(PATIENCE) if self._deserted else _killer(flight)
+                )
             elif host := self._free(flight):
                 self._waiting.remove(flight)
                 if flight.begun or flight.future.set_running_or_notify_cancel():
@@ -229,22 +235,24 @@ class Cluster(Crew):
         while not self._closing.wait(INTERVAL):
             with suppress(Exception):  # a scheduler that does not answer: its time runs out
                 self._survey()
-            if self._hosts:
-                self._seen = time.monotonic()
-            elif time.monotonic() - self._seen > PATIENCE:
+                self._seen = time.monotonic() if self._hosts else self._seen
+            self._deserted = time.monotonic() - self._seen > PATIENCE
+            if self._deserted:
                 self._give_up()
 
     def _give_up(self) -> None:
+        """What is on its way, and whatever else is submitted, has failed."""
+        for host in tuple(self._hosts.values()):
+            self._empty(host)
         with self._lock:
-            while self._waiting:
-                self._fail(self._waiting.popleft(), _deserted())
+            self._place()
 
     def _survey(self) -> None:
         """Note who came and who went."""
         there = self._client.scheduler_info()["workers"]
         for host in tuple(self._hosts.values()):
             if host.address not in there or host.doubted:
-                self._part(host)
+                self._client.cancel(self._empty(host))
         new = [address for address in there if address not in {*self._hosts, *self._refused}]
         if new:
             self._meet({address: there[address] for address in new})
@@ -256,14 +264,14 @@ class Cluster(Crew):
             self.slots = max(1, min(threads, self._most or threads))
             self._place()
 
-    def _part(self, host: Host) -> None:
+    def _empty(self, host: Host) -> list[Any]:
+        """Take what a worker had from it; the requests that are answered no more."""
         with self._lock:
             self._hosts.pop(host.address, None)
             lost = [(flight, flight.remote) for flight in host.flights]
             for flight, _ in lost:
                 self._lose(flight, "its process is gone")
-        for _, remote in lost:
-            remote.cancel()
+        return [remote for _, remote in lost]
 
     def _meet(self, there: dict[str, Any]) -> None:
         """Ask workers that are new; some see other files, or are of another release."""
@@ -333,6 +341,10 @@ def joined(
         crew.close()
 
 
+def _killer(flight: Flight) -> ConvError:
+    return meeting.killer(flight.task.source.path, flight.lost, flight.why)
+
+
 def _absolute(task: Task) -> Task:
     """Workers are in other folders."""
     source = replace(task.source, path=os.path.abspath(task.source.path))
@@ -346,24 +358,3 @@ def _outcome(task: Task, reply: bytes) -> Outcome:
     if error:
         error.__cause__ = Remote(trace)
     return item, error
-
-
-# --- what can be wrong -------------------------------------------------------------------------
-
-
-def _killer(flight: Flight) -> ConvError:
-    return ConvError(
-        f"{flight.task.source.path}: {flight.lost} workers were lost while they filtered it, the"
-        f" last one: {flight.why}.",
-        "Filter it alone on this machine, without --cluster, to see more; the workers' logs say"
-        " whether they were short of memory.",
-        cause=CRASHED,
-    )
-
-
-def _deserted() -> ConvError:
-    return ConvError(
-        "The cluster has had no workers for a minute.",
-        "Start some, and repeat what failed: --resume run.jsonl",
-        cause="no-cluster",
-    )

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convcli.batch.hosts import Question, versions
-from convcli.errors import UsageError
+from convcli.batch.running import CRASHED
+from convcli.errors import ConvError, UsageError
 from convcli.io import temporary
 
 if TYPE_CHECKING:
@@ -86,3 +87,23 @@ def differing(answer: Answer) -> Iterator[str]:
             f"the worker on {answer.place} has {told}, this machine {_wanted(*other)}: samples are"
             " the same, bytes of files may differ"
         )
+
+
+def killer(path: str, lost: int, why: str) -> ConvError:
+    """What is said of a file that took so many workers along, the last one for the reason given."""
+    were = "workers were" if lost > 1 else "worker was"
+    return ConvError(
+        f"{path}: {lost} {were} lost while they filtered it, the last one: {why}.",
+        "Filter it alone on this machine, without --cluster, to see more; the workers' logs say"
+        " whether they were short of memory.",
+        cause=CRASHED,
+    )
+
+
+def deserted(seconds: float) -> ConvError:
+    """What is said of files that nobody could filter."""
+    return ConvError(
+        f"The cluster has had no workers for {seconds:g} s.",
+        "Start some, and repeat what failed: --resume run.jsonl",
+        cause="no-cluster",
+    )
