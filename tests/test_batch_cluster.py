@@ -43,6 +43,21 @@ def process(source, *args):
 running.process = process
 """
 
+# Python imports a module of this name by itself, in every process: results take long to appear.
+SLOW_RENAME = """
+import sys, threading, time
+
+class Later:
+    def find_spec(self, name, *_):
+        if name == "convcli.batch.hosts":
+            sys.meta_path.remove(self)
+            from convcli.io import temporary
+            publish = temporary._publish
+            temporary._publish = lambda *a, **k: (time.sleep(20), publish(*a, **k))
+
+sys.meta_path.insert(0, Later())
+"""
+
 
 class Workers:
     """A scheduler and workers without a nanny: one that is killed stays away."""
@@ -113,11 +128,13 @@ def _until(reached: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def _start(folder: Path, *words: str, before: str = LISTENING) -> subprocess.Popen[str]:
+def _start(
+    folder: Path, *words: str, before: str = LISTENING, path: Path = ROOT
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", before + MAIN, "apply", "in", "-k", "sobel", *words],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join((str(path), str(ROOT)))},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -212,6 +229,24 @@ def test_ctrl_c_leaves_whole_files_and_ends_with_130(
     assert _run(tmp_path, "-o", "here/")[0] == 0
     whole = _tree(tmp_path / "here")
     assert {name: whole[name] for name in done} == done
+
+
+def test_a_second_ctrl_c_ends_processes_of_ours_and_sweeps_after_them(
+    tmp_path: Path, pictures: Path
+) -> None:
+    pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
+    assert pictures.is_dir()
+    (tmp_path / "sitecustomize.py").write_text(SLOW_RENAME)
+    words = ("-o", "out/", "--cluster", "local:2")
+    child = _start(tmp_path, *words, path=tmp_path)
+    _until(lambda: len(list((tmp_path / "out").rglob(".convcli-*.tmp"))) >= 2)
+    child.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    child.send_signal(signal.SIGINT)
+    _, told = child.communicate(timeout=PATIENCE)
+    assert child.returncode == 130, told
+    assert "Traceback" not in told
+    assert _tree(tmp_path / "out") == {}
 
 
 def test_a_scheduler_that_dies_fails_what_is_left(

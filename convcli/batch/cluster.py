@@ -21,18 +21,19 @@ from asyncio import CancelledError
 from collections import deque
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from convcli.batch import joining, meeting
-from convcli.batch.hosts import Share, about, serve
+from convcli.batch.flights import Flight, Host
+from convcli.batch.hosts import Share, about, absolute, serve
 from convcli.batch.pools import Crew, Remote
 from convcli.batch.running import attempt, failed
 from convcli.batch.task import STANDARD
 from convcli.errors import UsageError
 from convcli.frame import untold
-from convcli.record import mutable
+from convcli.io import temporary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -54,37 +55,11 @@ PATIENCE = 60.0
 KIND = "threads"
 
 
-@mutable
-class Host:
-    """A worker that may be used: one process, what it has, and what it has to do."""
-
-    address: str
-    identity: str
-    threads: int
-    memory: int
-    told: bool = False
-    doubted: bool = False
-    flights: list[Flight] = field(default_factory=list)
-
-
-@mutable
-class Flight:
-    """A task on its way: where, by which request, how often before and what ended that."""
-
-    task: Task
-    orders: Orders
-    future: Future[Outcome]
-    host: Host | None = None
-    remote: Any = None
-    begun: bool = False
-    lost: int = 0
-    why: str = ""
-
-
 class Cluster(Crew):
     """
     The crew of a cluster. `slots`: threads of all workers, at most -j; it follows their coming and
     going. `tell` hears, in some thread, of workers that can't be used and of releases that differ.
+    `left`: folders where workers may have left temporary files when the crew was closed.
     """
 
     def __init__(
@@ -106,6 +81,7 @@ class Cluster(Crew):
         self._lock = threading.RLock()
         self._closing = threading.Event()
         self._halted = self._deserted = False
+        self.left: set[str] = set()
         self._seen = time.monotonic()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
 
@@ -162,7 +138,7 @@ class Cluster(Crew):
         memory = flight.orders.limits.memory or host.memory // 2 or None
         share = Share(host.threads, memory, host.threads if shared else 1)
         orders = None if host.told else self._orders
-        request = (host.identity, self._name, orders, _absolute(flight.task), share)
+        request = (host.identity, self._name, orders, absolute(flight.task), share)
         flight.host = host
         host.flights.append(flight)
         try:
@@ -296,10 +272,11 @@ class Cluster(Crew):
     # --- the end --------------------------------------------------------------------------------
 
     def close(self, *, now: bool = False) -> None:
-        """Let the workers go; with `now` take back what they have not begun."""
+        """Let the workers go; with `now` take back what they have not begun. See `left`."""
         self._closing.set()
         with self._lock:
             flights = [flight for host in self._hosts.values() for flight in host.flights]
+            self.left = {os.path.dirname(flight.task.target) for flight in flights}
             for flight in (*flights, *self._waiting):
                 flight.future.cancel()
         if now and flights:
@@ -329,6 +306,8 @@ def joined(
             "Standard input and output are no files that a cluster sees.", "Name files."
         )
     with ExitStack() as stack:
+        swept: set[str] = set()
+        stack.callback(temporary.sweep, swept)  # the last, after workers of our own have ended
         found = stack.enter_context(joining.client(name, orders.limits.jobs))
         question = stack.enter_context(meeting.question(sources, target))
         crew = Cluster(found, orders, question, tell)
@@ -337,18 +316,13 @@ def joined(
             yield crew
         except BaseException:
             crew.close(now=True)
+            swept |= crew.left
             raise
         crew.close()
 
 
 def _killer(flight: Flight) -> ConvError:
     return meeting.killer(flight.task.source.path, flight.lost, flight.why)
-
-
-def _absolute(task: Task) -> Task:
-    """Workers are in other folders."""
-    source = replace(task.source, path=os.path.abspath(task.source.path))
-    return replace(task, source=source, target=os.path.abspath(task.target))
 
 
 def _outcome(task: Task, reply: bytes) -> Outcome:

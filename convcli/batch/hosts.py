@@ -124,6 +124,12 @@ def _unwritable(asked: Question) -> tuple[str, ...]:
 _SHARE = "Inputs and results must lie on a disk that all machines have under one name."
 
 
+def absolute(task: Task) -> Task:
+    """Workers are in other folders."""
+    source = replace(task.source, path=os.path.abspath(task.source.path))
+    return replace(task, source=source, target=os.path.abspath(task.target))
+
+
 def serve(request: bytes) -> bytes:
     """
     The outcome of a task with its traceback as text, pickled.
