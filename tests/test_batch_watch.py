@@ -288,6 +288,17 @@ def test_looks_go_on_where_the_system_tells_of_nothing(
     assert told == ["the system tells of no changes (limit reached): looking every 0.05 s"]
 
 
+def test_a_kernel_in_use_is_not_replaced(tmp_path: Path) -> None:
+    job = make_job([find("sobel", search_path([]))], Wishes())
+    kernel = _picture(tmp_path / "out" / "a.png")
+    wanted = Wanted(str(tmp_path / "out"), exists="overwrite")
+    course = coming.Coming([str(tmp_path / "in")], wanted, [job], [str(kernel)])
+    source = Input(str(_picture(tmp_path / "in" / "a.png")), "in")
+    tasks, refused = course.tasks([source])
+    assert tasks == []
+    assert "is a kernel of this run" in refused[0][1].message
+
+
 def test_an_input_whose_owner_is_gone_may_have_its_target(tmp_path: Path) -> None:
     job = make_job([find("sobel", search_path([]))], Wishes())
     out = tmp_path / "out"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from convcli.batch.naming import EACH, KEPT, for_each, template
 from convcli.batch.places import Disk, folded
-from convcli.batch.targets import settle
+from convcli.batch.targets import check_spared, settle
 from convcli.batch.task import STANDARD, Task
 from convcli.errors import ConvError, OutputError, UsageError
 
@@ -62,10 +62,17 @@ def _within(name: str, folder: str) -> bool:
 
 
 class Coming:
-    """What came so far: targets, and which input each belongs to."""
+    """What came so far: targets, and which input each belongs to; none may be a file of `kept`."""
 
-    def __init__(self, roots: Sequence[str], wanted: Wanted, jobs: Sequence[Job]) -> None:
-        self._roots, self._wanted, self._jobs = roots, wanted, jobs
+    def __init__(
+        self, roots: Sequence[str], wanted: Wanted, jobs: Sequence[Job], kept: Sequence[str] = ()
+    ) -> None:
+        self._roots, self._wanted, self._jobs, self._kept = (
+            roots,
+            wanted,
+            jobs,
+            list(filter(None, kept)),
+        )
         self._owners: dict[str, str] = {}
         self._came: set[str] = set()
 
@@ -99,6 +106,7 @@ class Coming:
         return wished
 
     def _check(self, task: Task) -> None:
+        check_spared(self._kept, [task.target])
         other = self._owners.get(folded(task.target), task.source.path)
         if other != task.source.path and os.path.lexists(other):
             raise OutputError(

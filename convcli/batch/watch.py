@@ -129,8 +129,7 @@ class _Watch:
     def look(self) -> list[Input]:
         """Look at everything; what has settled, and will not be given again in this state."""
         start = time.monotonic()
-        there = [root for root in self._roots if os.path.isdir(root)]
-        found = self._find(there) if there else []
+        found = self._find(self._roots)  # of one that is gone there is nothing to find
         now = time.monotonic()
         states = {source.path: (source.size, source.mtime) for source in found if source.size > 0}
         self._done = {path: state for path, state in self._done.items() if path in states}

@@ -140,7 +140,9 @@ def command(ctx: click.Context, images: tuple[str, ...], **said: Unpack[Request]
     written = replace(writing(said), form=SUFFIXES.get(place.form), overwrite=place.replaces)
     orders = told.orders(jobs, allowed, written)
     if said["watch"]:
-        return _watch(Watching(images, said, place), orders, told, said, debug=session.debug)
+        kept = [*kernel_files(said["filters"], kernels), told.target]
+        watching = Watching(images, said, place, kept)
+        return _watch(watching, orders, told, said, debug=session.debug)
     found = chosen.found(ctx, images, said, place.out)
     settled = targets.settle(found.inputs, place, jobs, told.resumption(orders))
     told.check(settled.tasks)

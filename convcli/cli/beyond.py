@@ -101,10 +101,13 @@ def note(text: str) -> None:
 class Watching:
     """Folders to watch and where their results go; refused, if need be, before any work."""
 
-    def __init__(self, roots: Sequence[str], said: Watched, place: Wanted) -> None:
+    def __init__(
+        self, roots: Sequence[str], said: Watched, place: Wanted, kept: Sequence[str]
+    ) -> None:
+        """No result may replace a file of `kept`: kernels, the report."""
         from convcli.batch.coming import check_place
 
-        self.roots, self._said = roots, said
+        self.roots, self._said, self._kept = roots, said, kept
         self.place = _newer(said, place)
         others = {
             "--from-file": said["from_file"],
@@ -129,7 +132,7 @@ class Watching:
         from convcli.batch.task import Task
         from convcli.batch.watch import watch
 
-        coming, ending = Coming(self.roots, self.place, orders.jobs), Ending()
+        coming, ending = Coming(self.roots, self.place, orders.jobs, self._kept), Ending()
         with self._crews(orders) as crews:
 
             def work(inputs: list[Input]) -> str:
