@@ -57,9 +57,11 @@ KIND = "threads"
 
 class Cluster(Crew):
     """
-    The crew of a cluster. `slots`: threads of all workers, at most -j; it follows their coming and
-    going. `tell` hears, in some thread, of workers that can't be used and of releases that differ.
-    `left`: folders where workers may have left temporary files when the crew was closed.
+    waiting -> hosts -> outcomes: `slots` are the threads of all workers, at most -j.
+
+    They follow the coming and going of workers. `tell` hears, in some thread, of workers that can't
+    be used and of releases that differ. `left`: folders where workers may have left temporary files
+    when the crew was closed.
     """
 
     def __init__(
