@@ -282,7 +282,6 @@ def test_workers_that_see_another_folder_are_refused(
     tmp_path: Path, pictures: Path, workers: Workers
 ) -> None:
     assert pictures.is_dir()
-    workers.start(1, ELSEWHERE="1")
     (workers.folder / "doom.py").write_text(
         "from convcli.batch import hosts\ngenuine = hosts.os.stat\n"
         "def stat(path, **more):\n"
@@ -290,6 +289,7 @@ def test_workers_that_see_another_folder_are_refused(
         "    return genuine(path, **more)\n"
         "hosts.os.stat = stat\n"
     )
+    workers.start(1)
     code, told = _run(tmp_path, "-o", "out/", "--cluster", workers.address)
     assert code == UsageError.exit_code, told
     assert f"does not see {pictures / 'a' / '01.png'}" in told
