@@ -52,9 +52,7 @@ class Report:
 
     command: tuple[str, ...] = ()
     version: str = ""
-    started: str = field(
-        default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds")
-    )
+    started: str = field(default_factory=_now)
     cwd: str = field(default_factory=here)
     jobs: dict[str, Any] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
