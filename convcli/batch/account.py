@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convcli.batch.places import is_one_of
 from convcli.batch.task import STANDARD
 from convcli.errors import UsageError
 from convcli.forms import FORMS, Report
@@ -83,11 +84,7 @@ class Account:
         """Refuse a report where an image is, or where none may be written."""
         if not self.target:
             return
-        taken, streams = set(), False
-        for task in tasks:
-            taken |= {os.path.realpath(name) for name in (task.source.path, task.target)}
-            streams = streams or task.target == STANDARD
-        if os.path.realpath(self.target) in taken and (self.target != STANDARD or streams):
+        if self._is_image(tasks):
             raise UsageError(
                 f"--report {self.target}: an image is there.",
                 "Name another file: --report run.json",
@@ -97,6 +94,12 @@ class Account:
             from convcli.io import check_target
 
             check_target(self.target, overwrite=self.overwrite or self.goes_on)
+
+    def _is_image(self, tasks: Iterable[Task]) -> bool:
+        if self.target == STANDARD:
+            return any(task.target == STANDARD for task in tasks)
+        names = (name for task in tasks for name in (task.source.path, task.target))
+        return is_one_of(self.target, names)
 
     @property
     def earlier(self) -> int:
