@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CAUSES = {
     "bug": "a bug in convcli",
+    "busy": "another run is writing it",
     "crash": "the process that worked on it died",
     "damaged": "damaged or incomplete",
     "empty": "empty",
@@ -33,10 +34,12 @@ CAUSES = {
     "memory": "not enough memory",
     "missing": "not there",
     "missing-extra": "needs an optional part",
+    "no-cluster": "the cluster had no workers",
     "no-folder": "no folder for the output",
     "no-permission": "no permission",
     "no-space": "no room on the disk",
     "not-an-image": "no image",
+    "other": "for other reasons",
     "too-large": "too large",
     "unreadable": "can't be read",
     "unsupported": "of a kind that convcli does not read",

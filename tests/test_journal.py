@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pickle
+import re
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
@@ -17,8 +18,9 @@ from PIL import Image
 
 from convcli import closing
 from convcli.batch import running
+from convcli.batch.running import CRASHED
 from convcli.cli.main import run
-from convcli.errors import InputError, OutputError
+from convcli.errors import ConvError, InputError, OutputError
 from convcli.forms import FORMS, Report
 from convcli.frame import about
 from convcli.io.growing import Growing
@@ -299,3 +301,29 @@ def test_items_come_back_from_their_rows() -> None:
     made.notes, made.wall = ("one", "two"), 0.5
     made.seconds["filter"] = 0.25
     assert item_of(json.loads(json.dumps(row(made)))) == made
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(
+    ("report", "out"),
+    [("way/new.csv", "new.csv"), ("twin.csv", "out/a.png"), ("link.csv", "out/a.png")],
+)
+def test_a_report_is_no_image_by_another_name(
+    report: str, out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("way").symlink_to(".")
+    Path("link.csv").symlink_to("a.png")
+    Path("twin.csv").hardlink_to("a.png")
+    before = Path("a.png").read_bytes()
+    args = ["apply", "a.png", "-o", out, *BOX, "--report", report, "--overwrite"]
+    assert run(args) == 2
+    assert f"--report {report}: an image is there." in capsys.readouterr().err
+    assert Path("a.png").read_bytes() == before
+
+
+def test_every_cause_is_told_in_words() -> None:
+    sources = (Path(__file__).parents[1] / "convcli").rglob("*.py")
+    texts = (path.read_text(encoding="utf-8") for path in sources)
+    written = {cause for text in texts for cause in re.findall(r'cause="([a-z-]+)"', text)}
+    kinds = {kind.kind for kind in (ConvError, *ConvError.__subclasses__())}
+    assert written | kinds | {CRASHED} <= closing.CAUSES.keys()

@@ -36,7 +36,7 @@ Outcome = tuple[Item, ConvError | None]
 AHEAD = 2
 """Tasks that wait for a free slot, so that none stands idle while results are noted."""
 
-CRASHED = "crashed"
+CRASHED = "crash"
 """The cause of a failure that took its whole process along."""
 
 
@@ -49,18 +49,11 @@ class Ending:
     """
     How a run ended: how many tasks are `left`, not begun or dropped on the way, and why.
 
-    `why`: "" where all were seen to, else one of STOPS.
+    `why`: "" where all were seen to, `fail-fast`, or a word of `stopping.SIGNALS`.
     """
 
     left: int = 0
     why: str = ""
-
-
-STOPS = {
-    "interrupted": "SIGINT, as by Ctrl-C",
-    "terminated": "SIGTERM",
-    "fail-fast": "a task failed, and that was to end the run",
-}
 
 
 def run_all(
