@@ -87,10 +87,9 @@ def _read_file(name: str) -> bytes:
 def _refuse_special(name: str) -> None:
     """A device may never end, a pipe without a writer never begins; `<(command)` is neither."""
     mode = os.stat(name).st_mode  # noqa: PTH116 - follows links, as reading does
-    given = os.path.realpath(name).startswith(("/dev/fd/", "/proc/"))
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
         raise InputError(f"{name} is a device, not a file.", "Name an image file.")
-    if stat.S_ISFIFO(mode) and not given:
+    if stat.S_ISFIFO(mode) and not os.path.realpath(name).startswith(("/dev/fd/", "/proc/")):
         raise InputError(
             f"{name} is a pipe.", f"Read it by standard input: convcli apply - < {name}"
         )
