@@ -16,7 +16,7 @@ import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convcli.batch import resume
+from convcli.batch import earlier
 from convcli.forms import FORMS, Report
 from convcli.journal import Journal
 from convcli.report import Item
@@ -80,13 +80,13 @@ def main() -> None:
         path = Path(folder) / "run.jsonl"
         written(path, items)
         start = time.perf_counter()
-        found = resume.read(str(path))
+        found = earlier.read(str(path))
         spent = time.perf_counter() - start
         print(
             f"reading {len(found.done) if found else 0:,} items: {spent:.2f} s,"
             f" {path.stat().st_size / 1e6:.0f} MB"
         )
-        print(f"held while reading: {peak(lambda: resume.read(str(path))):.1f} MB")
+        print(f"held while reading: {peak(lambda: earlier.read(str(path))):.1f} MB")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CAUSES = {
     "bug": "a bug in convcli",
     "busy": "another run is writing it",
-    "crash": "the process that worked on it died",
+    "crashed": "the process that worked on it died",
     "damaged": "damaged or incomplete",
     "empty": "empty",
     "exists": "the output exists",

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from convcli.batch import pools, running
-from convcli.batch.running import CRASHED
+from convcli.batch.earlier import CRASHED
 from convcli.batch.task import Input, Orders, Task
 from convcli.errors import INTERRUPTED, SOME_FAILED, TERMINATED
 from convcli.job import Wishes, make_job

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from convcli.batch import resume
+from convcli.batch import earlier
 from convcli.batch.resume import Resumption, job_key
 from convcli.batch.sweep import sweep
 from convcli.batch.task import Input, Orders, Task
@@ -319,6 +319,21 @@ def test_the_same_command_can_be_repeated_until_all_is_done(
     assert "  1 image written to out     2 up to date\n" in told
 
 
+@pytest.mark.usefixtures("place")
+def test_of_a_single_picture_that_was_done_is_said_that_it_was(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["apply", "in/000.png", "-o", "one.png", "-k", "box", "--resume", "run.jsonl"]
+    assert run(command) == 0
+    capsys.readouterr()
+    assert run(command) == 0
+    told = capsys.readouterr().err
+    assert "1 image done before." in told
+    assert "  0 images written     1 up to date\n" in told
+    assert run([*command, "-q"]) == 0
+    assert not capsys.readouterr().err
+
+
 # --- journals ------------------------------------------------------------------------------------
 
 
@@ -340,7 +355,7 @@ def written(path: Path, *lines: dict[str, Any] | str) -> str:
 def test_a_torn_last_line_is_ignored_and_one_in_the_middle_told(tmp_path: Path) -> None:
     torn = json.dumps(item("b"))[:40]
     name = written(tmp_path / "a.jsonl", head(), "no json\n", item("a"), torn)
-    found = resume.read(name)
+    found = earlier.read(name)
     assert found
     assert (len(found.done), found.ignored, found.torn) == (1, 1, True)
     assert next(iter(found.done.values())).output == "/w/out/a"
@@ -363,13 +378,13 @@ def test_a_torn_line_is_cut_before_a_run_goes_on(place: Path) -> None:
 )
 def test_what_is_no_journal_is_refused(tmp_path: Path, first: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:
-        resume.read(written(tmp_path / "a.jsonl", first, item("a")))
+        earlier.read(written(tmp_path / "a.jsonl", first, item("a")))
     assert caught.value.hint
 
 
 def test_nothing_yet_is_no_error(tmp_path: Path) -> None:
-    assert resume.read(str(tmp_path / "none.jsonl")) is None
-    assert resume.read(written(tmp_path / "empty.jsonl")) is None
+    assert earlier.read(str(tmp_path / "none.jsonl")) is None
+    assert earlier.read(written(tmp_path / "empty.jsonl")) is None
     assert run(["apply", "a.png", "-o", "b.png", "-k", "box", "--resume", "run.csv"]) == 2
 
 
@@ -392,13 +407,37 @@ def test_a_renamed_output_counts_where_names_were_given_anew(tmp_path: Path) -> 
     source.write_bytes(b"abc")
     output.write_bytes(b"1234567")
     facts = item("a", output="out/a-1", mtime_ns=source.stat().st_mtime_ns)
-    found = resume.read(written(tmp_path / "j.jsonl", head(cwd=str(tmp_path)), facts))
+    found = earlier.read(written(tmp_path / "j.jsonl", head(cwd=str(tmp_path)), facts))
     asked = Resumption(found, (KEY,), checksum=False, retold=False)
     target = str(tmp_path / "out" / "a")
     assert not asked.settles(Input(str(source)), target)
     assert asked.settles(Input(str(source)), target, renamed=True)
     assert not asked.settles(Input(str(source)), str(tmp_path / "a"), renamed=True)
     assert asked.number == 1
+
+
+@pytest.mark.usefixtures("place")
+def test_a_file_that_came_to_a_target_after_the_run_is_not_replaced() -> None:
+    assert apply("--report", "run.jsonl") == 0
+    lines = journal()
+    lines[0]["started"] = "2001-01-01T00:00:00.000+00:00"
+    written(Path("run.jsonl"), *lines)
+    Path("in/000.png").write_bytes(Path("in/001.png").read_bytes())
+    Path("out/000.png").write_bytes(b"somebody's")
+    assert apply("--resume", "run.jsonl") == 5
+    assert Path("out/000.png").read_bytes() == b"somebody's"
+
+
+@pytest.mark.usefixtures("place")
+def test_what_was_renamed_is_known_to_the_next_journal_by_its_new_name() -> None:
+    for name in ("000", "001", "002"):
+        Path(f"out/{name}.png").write_bytes(b"somebody's")
+        os.utime(f"out/{name}.png", ns=(10**9, 10**9))
+    assert apply("--exists", "rename", "--report", "run.jsonl") == 0
+    for before, after in (("run", "next"), ("next", "last")):
+        said = ("--resume", f"{before}.jsonl", "--report", f"{after}.jsonl")
+        assert apply("--exists", "rename", *said) == 0
+    assert not list(Path("out").glob("*-3.png"))
 
 
 def test_keys_differ_by_all_that_decides_a_byte_and_by_nothing_else() -> None:

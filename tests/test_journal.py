@@ -18,7 +18,7 @@ from PIL import Image
 
 from convcli import closing
 from convcli.batch import running
-from convcli.batch.running import CRASHED
+from convcli.batch.earlier import CRASHED
 from convcli.cli.main import run
 from convcli.errors import ConvError, InputError, OutputError
 from convcli.forms import FORMS, Report
@@ -325,5 +325,6 @@ def test_every_cause_is_told_in_words() -> None:
     sources = (Path(__file__).parents[1] / "convcli").rglob("*.py")
     texts = (path.read_text(encoding="utf-8") for path in sources)
     written = {cause for text in texts for cause in re.findall(r'cause="([a-z-]+)"', text)}
-    kinds = {kind.kind for kind in (ConvError, *ConvError.__subclasses__())}
+    errors: list[type[ConvError]] = [ConvError, *ConvError.__subclasses__()]
+    kinds = {error.kind for error in errors}
     assert written | kinds | {CRASHED} <= closing.CAUSES.keys()

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from typing import TextIO
 
-    from convcli.batch.resume import Journalled, Resumption
+    from convcli.batch.earlier import Journalled
+    from convcli.batch.resume import Resumption
     from convcli.batch.task import Orders, Task
     from convcli.journal import Journal
     from convcli.plan import Limits
@@ -55,7 +56,8 @@ class Account:
         self.before: Resumption | None = None
         self.swept = 0
         if resume:
-            from convcli.batch.resume import check_resumable, read
+            from convcli.batch.earlier import read
+            from convcli.batch.resume import check_resumable
 
             check_resumable(resume)
             self.found = read(resume)

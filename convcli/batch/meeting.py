@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convcli.batch.earlier import CRASHED
 from convcli.batch.hosts import Question, versions
-from convcli.batch.running import CRASHED
 from convcli.errors import ConvError, UsageError
 from convcli.io import temporary
 

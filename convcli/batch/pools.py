@@ -22,7 +22,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from convcli.batch.choice import PROCESSES, THREADS, chosen
-from convcli.batch.running import CRASHED, Halted, attempt, failed
+from convcli.batch.earlier import CRASHED
+from convcli.batch.running import Halted, attempt, failed
 from convcli.errors import TERMINATED, ConvError
 from convcli.frame import untold
 from convcli.plan import allowed

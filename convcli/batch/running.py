@@ -14,6 +14,7 @@ from dataclasses import replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from convcli.batch.earlier import CRASHED
 from convcli.batch.resume import seen
 from convcli.batch.stopping import heeding
 from convcli.crash import as_error
@@ -35,9 +36,6 @@ Outcome = tuple[Item, ConvError | None]
 
 AHEAD = 2
 """Tasks that wait for a free slot, so that none stands idle while results are noted."""
-
-CRASHED = "crash"
-"""The cause of a failure that took its whole process along."""
 
 
 class Halted(Exception):

@@ -120,12 +120,8 @@ def _left(tasks: list[Task], wanted: Wanted, before: Resumption | None) -> list[
     """The tasks that are still to be done."""
     if before is None:
         return tasks
-    renamed = wanted.exists == "rename"
-    return [
-        task
-        for task in tasks
-        if not before.settles(task.source, task.target, task.job, renamed=renamed)
-    ]
+    how = {"renamed": wanted.exists == "rename", "in_place": wanted.in_place}
+    return [task for task in tasks if not before.settles(task.source, task.target, task.job, **how)]
 
 
 def _single(source: Input, wanted: Wanted, before: Resumption | None) -> list[Task]:

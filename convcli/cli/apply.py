@@ -164,7 +164,7 @@ def _run(settled: Targets, orders: Orders, told: Reporting, said: Request, *, de
     from convcli.batch import running
 
     quiet, tasks = said["quiet"], settled.tasks
-    many, shown = len(tasks) + told.earlier > 1, None if quiet else sys.stderr
+    many, shown = len(tasks) > 1 or told.earlier > 0, None if quiet else sys.stderr
     with (
         Bar(None if many else shown) as tell,
         Progress(shown if many else None, len(tasks)) as progress,
