@@ -35,12 +35,11 @@ main()
 # Waits where the temporary file holds all that there is and the target is not yet there.
 WAITING = """
 import sys, time
-from convcli import io
-from convcli.io import files
+from convcli.io import temporary
 def publish(*_, **__):
     print("ready", flush=True)
     time.sleep(60)
-files._publish = publish
+temporary._publish = publish
 from convcli.__main__ import main
 main()
 """

@@ -163,7 +163,7 @@ def shared(orders: Orders, crowd: int) -> Orders:
 
 
 def attempt(task: Task, orders: Orders) -> Outcome:
-    """What became of one task; no exception leaves it, but a Ctrl-C."""
+    """What became of one task; only a Ctrl-C leaves it, and a reader of `-` who went away."""
     known = seen(task.source, task.job, orders)
     item, error = _tried(task, orders)
     for name, value in known.items():
@@ -187,6 +187,8 @@ def _tried(task: Task, orders: Orders) -> Outcome:
         error = InputError(
             f"{source}: the memory does not suffice.", "Use fewer --jobs.", cause=cause
         )
+    except BrokenPipeError:
+        raise  # who reads standard output has enough: that is no failure
     except Exception as bug:  # noqa: BLE001 - of one image: the others go on
         error = as_error(bug, f"{source} -> {task.target}")
     return failed(task, orders, error), error
