@@ -11,7 +11,7 @@ a -> k-1-a. Kernels of one recipe that differ in size are laid on each other by 
 from __future__ import annotations
 
 import math
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,17 +56,22 @@ class Wishes:
 
 def make_job(recipes: Sequence[Recipe], wishes: Wishes) -> Job:
     """
-    One stage per recipe, in order; bias and range of the wishes stand for the end of the chain.
+    One stage per recipe, or per layer of it, in order.
+
+    Bias and range of the wishes stand for the end of the chain.
 
     Raises KernelError for a scale or padding that divides by 0, UsageError for no recipe at all.
     """
     if not recipes:
         raise UsageError("No kernel is given.", "Name one: -k blur, or write it: -m '0 -1 0; ...'")
     _check_words(wishes)
+    if all(recipe.layers for recipe in recipes):
+        _check_unsaid(recipes[0], wishes)
     last = len(recipes) - 1
     stages = tuple(
-        _stage(recipe, wishes, recipe.bias if wishes.bias is None or number < last else wishes.bias)
+        stage
         for number, recipe in enumerate(recipes)
+        for stage in _stages(recipe, wishes, wishes.bias if number == last else None)
     )
     stated = [recipe.range for recipe in recipes if recipe.range]
     pixels = wishes.pixels
@@ -93,8 +98,38 @@ def _check_words(wishes: Wishes) -> None:
 
 
 def operation(recipe: Recipe, wishes: Wishes) -> str:
-    """The command line wins, then the kernel file; else it is a true convolution."""
-    return wishes.operation or recipe.operation or "convolve"
+    """The command line wins, then the kernel file; else convolve, or correlate with layers."""
+    return wishes.operation or recipe.operation or ("correlate" if recipe.layers else "convolve")
+
+
+def _stages(recipe: Recipe, wishes: Wishes, bias: Bias | None) -> tuple[Stage, ...]:
+    """The one stage of a filter, or a stage for every layer; `bias` replaces the recipe's own."""
+    if not recipe.layers:
+        return (_stage(recipe, wishes, recipe.bias if bias is None else bias),)
+    turn, last = operation(recipe, wishes) == "convolve", len(recipe.layers) - 1
+    stages = [
+        replace(
+            layer.stage(recipe.label, number, turn=turn),
+            reads_shares=recipe.units == "full" and number == 0,
+            gives_shares=recipe.units == "full" and number == last,
+        )
+        for number, layer in enumerate(recipe.layers)
+    ]
+    end = bias or recipe.bias
+    stages[-1] = replace(stages[-1], offset=end.value, offset_share=end.share)
+    return tuple(stages)
+
+
+def _check_unsaid(recipe: Recipe, wishes: Wishes) -> None:
+    """UsageError for what was said of geometry and weights where layers alone have their own."""
+    plain = Wishes()
+    for word in ("padding", "extent", "pad_by", "stride", "dilation", "anchor", "scale"):
+        if getattr(wishes, word) != getattr(plain, word):
+            raise UsageError(
+                f"--{word.replace('_', '-')} does not go with '{recipe.name}': its layers say"
+                " that themselves.",
+                f"Leave it out, or change the layers in {recipe.origin or 'the kernel file'}.",
+            )
 
 
 def _stage(recipe: Recipe, wishes: Wishes, bias: Bias) -> Stage:

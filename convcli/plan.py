@@ -302,7 +302,8 @@ def _held(treatment: Treatment, shape: Shape, out: Shape) -> int:
 
 def working(treatment: Treatment, stages: Sequence[StagePlan], shape: Shape, tile: Pair) -> int:
     """What one thread needs: values of every stage's window, strips of sums, maps at both ends."""
-    channels = shape[2] + MAPS * (treatment.repacks or treatment.weights is not None)
+    mapped = shape[2] + MAPS * (treatment.repacks or treatment.weights is not None)
+    channels = max(mapped, *(planned.shape[2] for planned in stages))
     sides, scratch = [*tile], 0
     for stage, planned in zip(treatment.stages[::-1], stages[::-1], strict=True):
         sides = [min(side, most) for side, most in zip(sides, planned.shape, strict=False)]
@@ -311,7 +312,7 @@ def working(treatment: Treatment, stages: Sequence[StagePlan], shape: Shape, til
         scratch += strips if planned.body == NUMPY else planned.scratch
         sides = [(n - 1) * stage.stride[axis] + stage.reach(axis) for axis, n in enumerate(sides)]
     window = min(sides[0], shape[0]) * min(sides[1], shape[1])
-    return scratch + (window * channels * FLOAT64 if channels > shape[2] else 0)
+    return scratch + (window * mapped * FLOAT64 if mapped > shape[2] else 0)
 
 
 def _bytes(shape: Shape, dtype: str) -> int:

@@ -18,8 +18,9 @@ import numpy as np
 
 from convcli.errors import KernelError, UsageError
 from convcli.kernels.kernel import ZERO_SUM
+from convcli.padding import Padding
 from convcli.pixels import DEPTHS, LIMIT, Finish, Scale
-from convcli.spec import CHANNELS
+from convcli.spec import CHANNELS, counted
 from convcli.treatment import Treatment
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ LETTERS = {
     "RGB": slice(0, 3),
 }
 
+COLOURS = 4
+"""Filters that are red, green, blue and alpha where a picture is asked for."""
+
 EXACT = 2.0**53
 """Whole numbers up to here are exact in float64."""
 
@@ -59,8 +63,11 @@ def settle(job: Job, kind: Kind, target: Target) -> Treatment:
     dtype = DEPTHS[job.pixels.depth](kind.dtype)
     written = Scale.of(dtype, target)
     stages = tuple(_resolved(stage, scale) for stage in job.stages)
+    if written.full is None:  # numbers without white: shares as the last layer gives them
+        stages = (*stages[:-1], replace(stages[-1], gain=1.0))
     weights, letters = _mix(job.pixels.channels, kind)
     alpha = _alpha(job.pixels.alpha, stages, kind, letters)
+    alpha, lost = _kept(job, stages, 1 if weights else kind.colours, alpha)
     linear, notes = _light(job.pixels.light, kind)
     ranged, more = _range(job.pixels.range or "clip", written)
     treatment = Treatment(
@@ -73,14 +80,13 @@ def settle(job: Job, kind: Kind, target: Target) -> Treatment:
         linear=linear,
         weights=weights,
         letters=letters,
-        notes=(*notes, *more),
+        notes=(*lost, *notes, *more),
     )
-    colours = treatment.channels - (kind.alpha and alpha != "none")
-    named = slice(0, colours) if letters is None else letters
+    named = slice(0, treatment.filters) if letters is None else letters
     return replace(
         treatment,
         finish=replace(treatment.finish, named=named),
-        layout=_layout(kind, target, treatment.channels),
+        layout=_layout(kind, target, treatment),
     )
 
 
@@ -92,9 +98,31 @@ def _resolved(stage: Stage, scale: Scale) -> Stage:
             "Give the bias as a number: --bias 0.5",
         )
     offset = stage.offset + stage.offset_share * (scale.full or 0.0)
+    stage = _in_shares(stage, scale)
     if stage.activation == "none":
         return replace(stage, offset=offset, offset_share=0.0)
-    return replace(stage, shift=stage.shift + offset, offset=0.0, offset_share=0.0)
+    shift = stage.shift + offset / stage.gain
+    return replace(stage, shift=shift, offset=0.0, offset_share=0.0)
+
+
+def _in_shares(stage: Stage, scale: Scale) -> Stage:
+    """A network that sees 0..1: divide by white before its first layer, multiply after its last."""
+    white = scale.full
+    if not (stage.reads_shares or stage.gives_shares) or white == 1.0:
+        return stage
+    if white is None:
+        if not scale.whole:
+            return stage
+        raise UsageError(
+            f"Layer '{stage.name}' reads shares of white, which {scale.dtype} numbers have none.",
+            "Make them floats from 0 to 1, or say 'units: samples' in the kernel file.",
+        )
+    if stage.gives_shares:
+        stage = replace(stage, gain=white)
+    if not stage.reads_shares:
+        return stage
+    padding = Padding(stage.padding.mode, stage.padding.value * white)
+    return replace(stage, padding=padding, scale=tuple(each / white for each in stage.scale))
 
 
 def _mix(channels: str, kind: Kind) -> tuple[tuple[float, ...] | None, slice | None]:
@@ -136,8 +164,8 @@ def _alpha(wish: str, stages: Sequence[Stage], kind: Kind, letters: slice | None
         return "carried"
     if wish == "premultiply" and not averages:
         raise UsageError(
-            "--alpha premultiply divides by the filtered alpha, which is 0 here:"
-            " the weights add up to 0, or are combined.",
+            "--alpha premultiply divides by the filtered alpha, which is 0 here: the weights add up"
+            " to 0, or are combined; and layers do not filter alpha.",
             "Use --alpha keep, or leave it out.",
         )
     if wish == "keep":
@@ -145,9 +173,35 @@ def _alpha(wish: str, stages: Sequence[Stage], kind: Kind, letters: slice | None
     return wish if wish != "auto" else "premultiply" if averages else "keep"
 
 
+def _kept(
+    job: Job, stages: Sequence[Stage], colours: int, alpha: str
+) -> tuple[str, tuple[str, ...]]:
+    """
+    The alpha policy as layers allow it, and a note: beside other than 1 or 3 filters there is none.
+
+    Layers read colours, weighed by alpha. KernelError for a layer made for other channels.
+    """
+    for stage in stages:
+        colours = stage.channels(colours)
+    layered, wish = any(stage.across for stage in stages), job.pixels.alpha
+    if layered and job.pixels.channels not in CHANNELS:
+        raise UsageError(
+            f"--channels {job.pixels.channels}: layers read all channels.",
+            "Leave it out; or say --channels luma or sum, for layers of one channel.",
+        )
+    if not layered or alpha == "none" or (alpha == "keep" and colours in {1, 3}):
+        return alpha, ()
+    if wish != "auto":
+        raise UsageError(
+            f"--alpha {wish}: layers read colours only, and {counted(colours)} come out.",
+            "Say --alpha drop, or leave it out.",
+        )
+    return "none", ("alpha left out: the filters of the last layer make no picture with it",)
+
+
 def _averages(stage: Stage) -> bool:
     """Whether the stage is one linear filter whose weights add up to something."""
-    plain = stage.activation == "none" and not any(stage.bias)
+    plain = stage.activation == "none" and not any(stage.bias) and not stage.across
     return plain and len(stage.bank) == 1 and not zero_sum(stage)[0]
 
 
@@ -188,9 +242,17 @@ def _unit(scale: Scale, written: Scale) -> float:
     return written.full / scale.full if written.full and scale.full else 1.0
 
 
-def _layout(kind: Kind, target: Target, channels: int) -> Layout:
-    """Colours and alpha stay what they are; of plain numbers, 1 or 3 channels are a picture."""
+def _layout(kind: Kind, target: Target, treatment: Treatment) -> Layout:
+    """
+    Colours and alpha stay what they are; of plain numbers, 1 or 3 channels are a picture.
+
+    Filters of a layer are numbers, but 1 or 3 of them a picture, and 4 where one is asked for.
+    """
+    channels, layered = treatment.channels, any(stage.across for stage in treatment.stages)
     pictures: dict[int, Layout] = {1: "grey", 2: "grey+alpha", 3: "rgb", 4: "rgb+alpha"}
+    if layered:
+        coloured = treatment.filters in {1, 3} or (target == "picture" and channels == COLOURS)
+        return pictures[channels] if coloured and not _plain(kind, target) else "numbers"
     known = channels in pictures and (kind.layout != "numbers" or channels in {1, 3})
     if target == "numbers" and (kind.layout == "numbers" or not known):
         return "numbers"
@@ -202,11 +264,16 @@ def _layout(kind: Kind, target: Target, channels: int) -> Layout:
     return pictures[channels]
 
 
+def _plain(kind: Kind, target: Target) -> bool:
+    return target == kind.layout == "numbers"
+
+
 def gain(stages: Sequence[Stage]) -> float:
     """The product of sum|w| over the stages: how far a sample can be enlarged."""
     product = 1.0
     for stage in stages:
-        product *= float((abs(stage.bank).sum(axis=(1, 2, 3)) * abs(np.array(stage.scale))).max())
+        sizes = abs(stage.bank).sum(axis=(1, 2, 3)) * abs(np.array(stage.scale))
+        product *= float(sizes.max()) * stage.gain
     return product
 
 

@@ -11,7 +11,7 @@ before, and so on down to the file. Tiles, chains and images larger than memory 
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -149,6 +149,8 @@ class Filtered:
         values: Values = self.engine(
             self.stage, named, rows, columns, self.fill[self.filtered], inside=inside
         )
+        if self.stage.gain != 1.0:
+            values *= self.stage.gain
         if self.carry is None:
             return values
         whole: Values = self.engine(self.carry, block, rows, columns, self.fill)
@@ -165,6 +167,8 @@ class Filtered:
         samples = self.engine.samples
         if samples is None:
             raise TypeError(f"{self.engine.name} has no body that writes samples")
+        if self.stage.gain != 1.0:
+            ending = replace(ending, gain=ending.gain * self.stage.gain)
         return samples(self.stage, block, rows, columns, self.fill, out, ending, inside=inside)
 
     def _read(self, window: Window) -> tuple[Block, Index, Index, Values | None]:

@@ -87,6 +87,12 @@ class Stage:
     the number of channels, and products are summed across them, as a CNN layer does. `scale` is
     kept apart so that integer taps accumulate exactly. `offset` plus `offset_share` of the full
     range is added to the finished value, in sample units (see `pixels`).
+
+    A layer reads `across` all channels even if it has but one in_channel. With `groups` the bank is
+    block-diagonal: filters of one group have weights for its in_channels only, and zeros, which
+    cost nothing, for all others. A network may be made for samples from 0 to 1: its first layer
+    then `reads_shares` of the full range, its last `gives_shares`; `policy` makes factors of both:
+    of the scale, and of `gain`, which multiplies what the activation gives.
     """
 
     bank: NDArray[np.float64]
@@ -103,7 +109,17 @@ class Stage:
     dilation: Pair = (1, 1)
     offset: float = 0.0
     offset_share: float = 0.0
+    across: bool = False
+    groups: int = 1
+    reads_shares: bool = False
+    gives_shares: bool = False
+    gain: float = 1.0
     name: str = ""
+
+    @property
+    def each(self) -> bool:
+        """Whether every channel is filtered alone."""
+        return self.bank.shape[1] == 1 and not self.across
 
     @property
     def taps(self) -> Pair:
@@ -146,9 +162,19 @@ class Stage:
     def shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
         """(rows, columns, channels) of the output for those of the input."""
         rows, columns, channels = shape
-        filters = 1 if self.combine else self.bank.shape[0]
-        alone = self.bank.shape[1] == 1
-        return self.size(0, rows), self.size(1, columns), filters * (channels if alone else 1)
+        return self.size(0, rows), self.size(1, columns), self.channels(channels)
+
+    def channels(self, channels: int) -> int:
+        """Channels of the output for those of the input; KernelError for a layer of others."""
+        filters, wanted = self.bank.shape[:2]
+        if not self.each and channels != wanted:
+            raise KernelError(
+                f"Layer '{self.name}' reads {counted(wanted)}, and is given {counted(channels)}.",
+                "Alpha is no channel of a layer. For a layer of 1: --channels luma, or sum."
+                if wanted == 1
+                else "Alpha is no channel of a layer: it reads colours only.",
+            )
+        return (1 if self.combine else filters) * (channels if self.each else 1)
 
     def needs(self, axis: int, start: int, stop: int, size: int) -> Index:
         """
@@ -197,6 +223,11 @@ class Stage:
 
         _, taps = self.offsets(axis, len(index))
         return np.stack([index[tap] > OUTSIDE for tap in taps], axis=1).astype(np.float64)
+
+
+def counted(channels: int) -> str:
+    """`1 channel`, `3 channels`."""
+    return f"{channels} channel" + "s" * (channels != 1)
 
 
 def _weighed(weights: Values, rows: Values, columns: Values) -> Values:

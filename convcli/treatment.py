@@ -98,10 +98,20 @@ class Treatment:
     @property
     def channels(self) -> int:
         """Channels of the output."""
+        return self.filters + self.holds_alpha
+
+    @property
+    def filters(self) -> int:
+        """Channels of the output that are not opacity."""
         colours = self.colours
         for stage in self.stages:
-            colours *= 1 if stage.combine else stage.bank.shape[0]
-        return colours + (self.kind.alpha and self.alpha != "none")
+            colours = stage.channels(colours)
+        return colours
+
+    @property
+    def holds_alpha(self) -> bool:
+        """Whether opacity is the last channel, from the first stage to the output."""
+        return self.kind.alpha and self.alpha != "none"
 
     @property
     def repacks(self) -> bool:
@@ -120,9 +130,11 @@ class Treatment:
         """The whole job over a source, as a source of float64 values in units of the input."""
         drops = self.kind.alpha and self.alpha == "none"
         if self.repacks or self.weights or drops:
-            source = Mapped(source, self._enter, len(self._fill(self.stages[0], first=True)))
+            blank = np.zeros((1, 1, self.kind.channels))
+            source = Mapped(source, self._enter, self._enter(blank).shape[2])
         for number, (stage, engine) in enumerate(zip(self.stages, engines, strict=True)):
-            source = self._filtered(source, stage, engine, first=number == 0)
+            fill = self._fill(stage, source.shape[2], first=number == 0)
+            source = self._filtered(source, stage, engine, fill)
             if stage.offset and number < len(self.stages) - 1:
                 source = Mapped(source, partial(self._lift, offset=stage.offset), source.shape[2])
         if self.repacks:
@@ -142,18 +154,21 @@ class Treatment:
             raise not_whole()
         return Clipped(cut.below, cut.above, out.size)
 
-    def _filtered(self, source: Source, stage: Stage, engine: Engine, *, first: bool) -> Source:
-        fill = self._fill(stage, first=first)
+    def _filtered(
+        self, source: Source, stage: Stage, engine: Engine, fill: tuple[float, ...]
+    ) -> Source:
         if self.letters is not None:
             return Filtered(source, stage, engine, fill, self.letters, carry(stage))
         if self.carries:
             return Filtered(source, stage, engine, fill, slice(0, -1), carry(stage))
         return Filtered(source, stage, engine, fill)
 
-    def _fill(self, stage: Stage, *, first: bool) -> tuple[float, ...]:
-        """What the constant becomes in every channel that the stage sees."""
-        channels = self.kind.channels if first else self.colours + self.kind.alpha
-        pixel = np.full((1, 1, channels), stage.padding.value)
+    def _fill(self, stage: Stage, channels: int, *, first: bool) -> tuple[float, ...]:
+        """What the constant becomes in each of the channels that the stage sees."""
+        if stage.across and not first:  # what lies between layers are no samples any more
+            return (stage.padding.value,) * channels
+        stored = self.kind.channels if first else self._coloured(channels) + self.kind.alpha
+        pixel = np.full((1, 1, stored), stage.padding.value)
         inside = self._enter(pixel) if first else self._pack(pixel)
         return tuple(inside[0, 0].tolist())
 
@@ -166,9 +181,12 @@ class Treatment:
         return self._with_alpha(colour, alpha)
 
     def _pack(self, samples: NDArray[Any]) -> Values:
-        return self._with_alpha(
-            self._lit(samples[..., : self.colours]), samples[..., self.colours :]
-        )
+        count = samples.shape[2] - self.kind.alpha
+        return self._with_alpha(self._lit(samples[..., :count]), samples[..., count:])
+
+    def _coloured(self, channels: int) -> int:
+        """Colours among the channels of a stage: layers change their number, but divide none."""
+        return self.colours if self.divides else channels - self.holds_alpha
 
     def _lit(self, colour: NDArray[Any]) -> Values:
         if self.linear:
@@ -176,13 +194,14 @@ class Treatment:
         return colour.astype(np.float64)
 
     def _with_alpha(self, colour: Values, alpha: NDArray[Any]) -> Values:
-        """Products of 16-bit colour and alpha stay whole numbers below 2**32."""
+        """Products of 16-bit colour and alpha that are divided again stay whole, below 2**32."""
         opacity = alpha.astype(np.float64)
         if self.alpha == "none":
             return colour
         if self.alpha in {"straight", "carried"}:
             return np.concatenate([colour, opacity], axis=2)
-        parts = [colour * opacity]
+        full = 1.0 if self.divides else self.scale.full or 1.0
+        parts = [colour * opacity / full]
         parts += [opacity] * self.divides
         parts += [colour] * (self.divides and self.hidden)
         parts += [opacity] * self.carries
@@ -201,13 +220,11 @@ class Treatment:
         return np.concatenate([colour, alpha], axis=2)
 
     def _unpremultiplied(self, values: Values) -> tuple[Values, Values]:
-        count = self.colours
+        count = self._coloured(values.shape[2])
         colour, alpha = values[..., :count], values[..., count:]
-        if self.alpha in {"none", "straight", "carried"}:
+        if not self.divides:
             return colour, alpha
         full = self.scale.full or 1.0
-        if not self.divides:
-            return colour / full, alpha
         opacity = alpha[..., :1]
         seen = opacity > INVISIBLE * full
         straight = alpha[..., 1 : 1 + count] if self.hidden else np.zeros_like(colour)
@@ -216,7 +233,8 @@ class Treatment:
 
     def _lift(self, values: Values, offset: float) -> Values:
         """Add an offset between two stages, where samples have the meaning of the file."""
-        named = self.finish.named
+        count = self._coloured(values.shape[2])
+        named = self.letters or slice(0, count)
         if not self.repacks:
             lifted = values.copy()
             lifted[..., named] += offset
@@ -225,9 +243,8 @@ class Treatment:
         stored[..., named] += offset
         if self.divides or self.alpha == "none":
             return self._pack(stored)
-        # Colour was premultiplied for good, and `_unpack` did no more than bring it to scale.
-        colour = self._lit(stored[..., : self.colours]) * (self.scale.full or 1.0)
-        return np.concatenate([colour, stored[..., self.colours :]], axis=2)
+        # Colour was premultiplied for good.
+        return np.concatenate([self._lit(stored[..., :count]), stored[..., count:]], axis=2)
 
 
 def carry(stage: Stage) -> Stage:
@@ -235,5 +252,15 @@ def carry(stage: Stage) -> Stage:
     bank = np.zeros((1, 1, *stage.taps))
     bank[0, 0, stage.anchor[0], stage.anchor[1]] = 1.0
     return replace(
-        stage, bank=bank, scale=(1.0,), bias=(0.0,), combine=None, activation="none", offset=0.0
+        stage,
+        bank=bank,
+        scale=(1.0,),
+        bias=(0.0,),
+        combine=None,
+        shift=0.0,
+        activation="none",
+        offset=0.0,
+        across=False,
+        groups=1,
+        gain=1.0,
     )

@@ -79,8 +79,7 @@ def naive(  # noqa: PLR0913 - the one signature that all engines share
     samples = _samples(block, rows, columns, fill)
     tops = range(0, len(rows) - stage.reach(0) + 1, stage.stride[0])
     lefts = range(0, len(columns) - stage.reach(1) + 1, stage.stride[1])
-    alone = stage.bank.shape[1] == 1
-    firsts = range(block.shape[2] if alone else 1)
+    firsts = range(block.shape[2] if stage.each else 1)
     sums = [
         [[[_sum(samples, taps, y, x, c) for c in firsts] for x in lefts] for y in tops]
         for taps in _taps(stage)
@@ -204,7 +203,7 @@ def _work(source: Source, rows: int, columns: int) -> int:
     if not isinstance(source, Filtered):
         return 0
     stage, channels = source.stage, source.source.shape[2]
-    taps = int(np.count_nonzero(stage.bank)) * (channels if stage.bank.shape[1] == 1 else 1)
+    taps = int(np.count_nonzero(stage.bank)) * (channels if stage.each else 1)
     work = rows * columns * (taps + channels * (source.carry is not None))
     return work + _work(source.source, *_below(source, rows, columns))
 
@@ -330,7 +329,7 @@ def _largest(result: Result) -> float:
         gains = abs(stage.bank).sum(axis=(1, 2, 3)) * abs(np.array(stage.scale))
         added = max(map(abs, stage.bias)) + abs(stage.shift) + abs(stage.offset)
         most = most * float(gains.sum() if stage.combine else gains.max()) + added
-        most = most * most if stage.activation == "square" else most
+        most = (most * most if stage.activation == "square" else most) * stage.gain
     return most
 
 

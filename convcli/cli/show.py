@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli import charts, terminal
+from convcli.kernels.kernel import UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from convcli.kernels.kernel import Kernel, Recipe
+    from convcli.kernels.layers import Layer
 
 WHITE = 255.0
 """The most that an 8-bit sample can be."""
@@ -60,6 +62,27 @@ def as_data(recipe: Recipe) -> dict[str, Any]:
         "see": list(recipe.see),
         "origin": str(recipe.origin),
         "kernels": [_kernel_data(kernel) for kernel in recipe.kernels],
+        "layers": [_layer_data(layer) for layer in recipe.layers],
+        "units": recipe.units,
+    }
+
+
+def _layer_data(layer: Layer) -> dict[str, Any]:
+    filters, few, rows, columns = layer.weights.shape
+    return {
+        "name": layer.name,
+        "filters": filters,
+        "channels": few * layer.groups,
+        "rows": rows,
+        "columns": columns,
+        "groups": layer.groups,
+        "stride": list(layer.stride),
+        "dilation": list(layer.dilation),
+        "padding": str(layer.padding),
+        "pad_by": list(layer.pad_by) if layer.pad_by else None,
+        "extent": None if layer.pad_by else layer.extent,
+        "activation": layer.activation,
+        "weights": layer.weights.size,
     }
 
 
@@ -137,7 +160,12 @@ def _numbers(cells: Iterable[float]) -> str:
 
 
 def _recipe_facts(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    yield "operation", recipe.operation or "convolve, as the file does not say otherwise"
+    for number, layer in enumerate(recipe.layers, start=1):
+        yield f"layer {number}", str(layer)
+    usual = "correlate" if recipe.layers else "convolve"
+    yield "operation", recipe.operation or f"{usual}, as the file does not say otherwise"
+    if recipe.layers:
+        yield "units", f"{recipe.units}: {UNITS[recipe.units]}"
     if recipe.combine:
         yield "combine", f"{recipe.combine}: {SYMMETRY['different' if differs(recipe) else 'same']}"
     if recipe.activation != "none":
@@ -173,7 +201,8 @@ def commands(recipe: Recipe, given: tuple[str, str]) -> Iterator[str]:
 
 def _other(recipe: Recipe) -> str:
     """Options that make a difference to this recipe."""
-    turned = "--convolve" if recipe.operation == "correlate" else "--correlate"
+    laid_on = recipe.operation == "correlate" or (recipe.layers and not recipe.operation)
+    turned = "--convolve" if laid_on else "--correlate"
     negative = any(kernel.negative for kernel in recipe.kernels) and not _unsigned(recipe)
     hides = recipe.range in {None, "clip"} and negative
     words = [turned] * differs(recipe) + ["--range signed"] * hides
@@ -182,7 +211,7 @@ def _other(recipe: Recipe) -> str:
 
 def differs(recipe: Recipe) -> bool:
     """Whether convolve and correlate differ for the recipe as a whole, all kernels combined."""
-    return not all(
+    return bool(recipe.layers) or not all(
         kernel.flip_invariant or (_unsigned(recipe) and kernel.flip_negates)
         for kernel in recipe.kernels
     )

@@ -164,7 +164,7 @@ class Fields:
         if node is None or (isinstance(node, Scalar) and node.text == "center"):
             return kernel
         cells = node.items if isinstance(node, Items) else _pair(node)
-        numbers = [int(c.text) for c in cells if isinstance(c, Scalar) and _counts(c.text)]
+        numbers = [int(c.text) for c in cells if isinstance(c, Scalar) and counts_as(c.text)]
         if len(numbers) != 2 or len(cells) != 2:  # noqa: PLR2004 - a row and a column
             self.findings.add(node, "'anchor' is [row, column], counted from 0, or center")
             return None
@@ -180,7 +180,8 @@ def _pair(node: Node) -> list[Node]:
     return [Scalar(part.strip(), node.line, node.column) for part in parts]
 
 
-def _counts(text: str) -> bool:
+def counts_as(text: str) -> bool:
+    """Whether a text is a whole number from 0 on, of a size that a count can have."""
     return len(text) < 10 and text.isascii() and text.isdigit()  # noqa: PLR2004 - more digits than any side of a matrix
 
 

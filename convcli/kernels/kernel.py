@@ -24,11 +24,17 @@ from convcli.response import COMBINES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from convcli.kernels.layers import Layer
+
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
 Parameter: TypeAlias = float | int | str | bool
 Operation: TypeAlias = Literal["convolve", "correlate"]
 
 OPERATIONS: Final = ("convolve", "correlate")
+UNITS: Final = {
+    "samples": "layers see samples as they are stored, 0..255 or 0..65535",
+    "full": "layers see shares of the full range: 1 is white",
+}
 # Below this share of the sum of |w|, a sum is rounding noise and counts as zero.
 ZERO_SUM: Final = 1e-9
 MAX_CELLS: Final = 1_000_000
@@ -188,8 +194,10 @@ class Recipe:
     """
     result = activation(combine(kernel_1 * x, kernel_2 * x, ...) + bias), then `range`.
 
-    A plain kernel is a recipe of one. `operation` is the convention that the numbers were written
-    for and None where it makes no difference or the file does not say; the command line wins.
+    A plain kernel is a recipe of one. One with `layers` has no kernels: what it reads and gives is
+    in `units` of samples, or full: 1 is white. `operation` is the convention
+    that the numbers were written for, and None where it makes no difference or the file does not
+    say; the command line wins.
     """
 
     name: str
@@ -208,9 +216,11 @@ class Recipe:
     see: tuple[str, ...] = ()
     origin: str = ""
     parameters: tuple[tuple[str, Parameter], ...] = ()
+    layers: tuple[Layer, ...] = ()
+    units: str = "samples"
 
     def __post_init__(self) -> None:
-        if not self.kernels:
+        if not self.kernels and not self.layers:
             raise KernelError(f"'{self.name}' has no kernels", "Give at least one.")
         if len(self.kernels) > 1 and self.combine is None:
             raise KernelError(
@@ -224,7 +234,12 @@ class Recipe:
 
     @property
     def kernel(self) -> Kernel:
-        """The first kernel; the only one of a plain kernel."""
+        """The first kernel; the only one of a plain kernel. KernelError: there are layers."""
+        if not self.kernels:
+            raise KernelError(
+                f"'{self.name}' has layers of filters, and no single kernel",
+                "Filter with it: convcli apply, or see its layers: convcli plan.",
+            )
         return self.kernels[0]
 
     @property

@@ -7,7 +7,7 @@ A kernel file's keys and what they mean; all faults of a file are found at once.
       -1 0 1                       generate:  {family: gaussian, sigma: 2}
       -2 0 2                       file:      weights.csv, .txt, .npy or .png beside this file
       -1 0 1                       kernels:   a list of kernels, with `combine:`
-    scale: 1/8
+    scale: 1/8                     layers:    filters over all channels: see `layers.py`
 
 `load_file` gives the recipe or raises one `KernelError` with every fault; `check_file` gives the
 faults as data.
@@ -31,7 +31,7 @@ from convcli.kernels.document import (
     read_text,
     refusal,
 )
-from convcli.kernels.kernel import OPERATIONS, Kernel, Recipe
+from convcli.kernels.kernel import OPERATIONS, UNITS, Kernel, Recipe
 from convcli.kernels.weights import WEIGHTS, Weighing
 from convcli.record import record
 from convcli.response import ACTIVATIONS, COMBINES, RANGES
@@ -46,8 +46,10 @@ KEYS: Final = (
     *("name", "title", "about", "tags", "aliases", "see", "source", "license"),
     *("operation", *WEIGHTS, "kernels", "combine", "scale", "anchor"),
     *("bias", "range", "activation"),
+    *("layers", "units"),
 )
 YAML_SUFFIXES: Final = (".yaml", ".yml")
+_OF_ONE: Final = (*WEIGHTS, "kernels", "combine", "scale", "anchor", "bias", "activation")
 KERNEL_SUFFIXES: Final = (*YAML_SUFFIXES, ".toml")
 
 
@@ -153,6 +155,10 @@ def _recipe(root: Node, path: Path, wish: _Wish, findings: Findings) -> Recipe |
     own.refuse_unknown(KEYS)
     recipe = Recipe(own.name("name") or stem(path), (Kernel(((1.0,),)),), origin=str(path))
     recipe = _described(recipe, own)
+    if "layers" in root.entries:
+        return _layered(recipe, own, path, wish)
+    if "units" in root.entries:
+        findings.add(own.key("units"), "'units' is for files with 'layers:'")
     parts = _parts(own, path, wish)
     combine = own.choice("combine", tuple(COMBINES))
     if len(parts) > 1 and combine is None and "combine" not in root.entries:
@@ -162,6 +168,19 @@ def _recipe(root: Node, path: Path, wish: _Wish, findings: Findings) -> Recipe |
     parameters = parts[0].parameters if len(parts) == 1 else ()
     kernels = tuple(part.kernel for part in parts)
     return replace(recipe, kernels=kernels, combine=combine, parameters=parameters)
+
+
+def _layered(recipe: Recipe, own: fields.Fields, path: Path, wish: _Wish) -> Recipe | None:
+    """A network: layers of filters, and nothing of what describes a single filter."""
+    from convcli.kernels.layers import Reader
+
+    _refuse_parameters(own, wish)
+    for key in _OF_ONE:
+        if key in own.table.entries:
+            own.findings.add(own.key(key), f"'{key}' and 'layers' exclude each other")
+    layers = Reader(own, path.parent).layers()
+    units = own.choice("units", tuple(UNITS)) or "samples"
+    return None if own.findings.faults else replace(recipe, kernels=(), layers=layers, units=units)
 
 
 def _described(recipe: Recipe, own: fields.Fields) -> Recipe:
@@ -256,8 +275,9 @@ def _used(inner: fields.Fields, wish: _Wish, own: fields.Fields) -> _Part | None
     except KernelError as error:
         own.findings.add(node, error.message)
         return None
-    if len(recipe.kernels) > 1:
-        own.findings.add(node, f"'{recipe.name}' has {len(recipe.kernels)} kernels; use one of one")
+    if len(recipe.kernels) != 1:
+        has = f"{len(recipe.kernels)} kernels" if recipe.kernels else "layers"
+        own.findings.add(node, f"'{recipe.name}' has {has}; use one of one kernel")
         return None
     stated = own.choice("operation", OPERATIONS)
     if recipe.operation != stated and recipe.operation and not recipe.kernel.flip_invariant:

@@ -70,7 +70,7 @@ class Weighing:
 
     def _matrix(self) -> Kernel | None:
         node = self.fields.table.entries["matrix"][1]
-        reading = self._read(node, "matrix")
+        reading = self.read(node, "matrix")
         return Kernel(reading.matrix, float(reading.scale)) if reading else None
 
     def _outer(self) -> Kernel | None:
@@ -87,7 +87,7 @@ class Weighing:
 
     def _side(self, name: str) -> tuple[tuple[float, ...], Fraction | float] | None:
         node = self.fields.table.get(name)
-        reading = self._read(node, name) if node else Reading(((1.0,),))
+        reading = self.read(node, name) if node else Reading(((1.0,),))
         if reading is None:
             return None
         cells = tuple(cell for line in reading.matrix for cell in line)
@@ -131,7 +131,7 @@ class Weighing:
             self._fault(node, f"cannot be read: {str(error)[:80]!r}")
         return None
 
-    def _read(self, node: Node, name: str) -> Reading | None:
+    def read(self, node: Node, name: str) -> Reading | None:
         """Read a matrix of either form; its mistakes become faults."""
         if isinstance(node, Scalar):
             return self._text(node, name)
