@@ -77,7 +77,12 @@ def make_job(recipes: Sequence[Recipe], wishes: Wishes) -> Job:
     pixels = wishes.pixels
     if pixels.range is None and stated:
         pixels = Pixels(stated[-1], pixels.depth, pixels.channels, pixels.alpha, pixels.light)
-    job = Job(stages, pixels, tuple(operation(recipe, wishes) for recipe in recipes))
+    job = Job(
+        stages,
+        pixels,
+        tuple(operation(recipe, wishes) for recipe in recipes),
+        tuple(recipe.label for recipe in recipes),
+    )
     check_sums(job)
     return job
 

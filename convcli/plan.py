@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from convcli.pixels import Target
     from convcli.source import Engine, Shape
     from convcli.spec import Job, Pair, Stage
+    from convcli.tally import Tally
     from convcli.treatment import Kind, Treatment
 
 AUTO = "auto"
@@ -136,6 +137,12 @@ class Plan:
     def multiplies(self) -> int:
         """Multiplications of the whole job."""
         return sum(stage.multiplies for stage in self.stages)
+
+    def tallies(self, size: Pair) -> Iterator[Tally]:
+        """What each stage is as a layer of a network, for an input of (rows, columns)."""
+        from convcli.tally import tallies
+
+        return tallies(self.treatment.stages, (*size, self.treatment.colours))
 
 
 def make_plan(job: Job, kind: Kind, shape: Shape, target: Target, limits: Limits) -> Plan:

@@ -248,9 +248,9 @@ def _layout(kind: Kind, target: Target, treatment: Treatment) -> Layout:
 
     Filters of a layer are numbers, but 1 or 3 of them a picture, and 4 where one is asked for.
     """
-    channels, layered = treatment.channels, any(stage.across for stage in treatment.stages)
+    channels = treatment.channels
     pictures: dict[int, Layout] = {1: "grey", 2: "grey+alpha", 3: "rgb", 4: "rgb+alpha"}
-    if layered:
+    if treatment.layered:
         coloured = treatment.filters in {1, 3} or (target == "picture" and channels == COLOURS)
         return pictures[channels] if coloured and not _plain(kind, target) else "numbers"
     known = channels in pictures and (kind.layout != "numbers" or channels in {1, 3})

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from convcli.io import Header
     from convcli.plan import Plan
     from convcli.report import Item
+    from convcli.tally import Tally
 
 BAR = 24
 WHITE = {"uint8": "255", "uint16": "65535"}
@@ -159,13 +160,34 @@ def _planned(source: str, header: Header, plan: Plan) -> Iterator[str]:
     if header.frames > 1:
         yield f"  frames   {header.frames:,} in the file; this is the plan of the first"
     yield f"  output   {shape(width, height, channels, treatment.finish.scale.dtype)}"
-    for number, stage in enumerate(plan.stages, start=1):
+    tallied = plan.tallies((header.height, header.width))
+    for number, (stage, tally) in enumerate(zip(plan.stages, tallied, strict=True), start=1):
         yield f"  stage {number}  {stage.name}: {stage.engine} ({stage.body}), {stage.reason}"
         work = f"{stage.multiplies:,} multiply-adds"
         yield f"           {work}, about {duration(stage.seconds)} on one thread"
+        yield from (f"           {line}" for line in _tallied(tally))
     yield f"  range    {treatment.finish.range}"
     yield f"  alpha    {treatment.alpha}"
     yield f"  light    {'linear' if treatment.linear else 'encoded'}"
     yield f"  threads  {plan.workers}, tiles of {plan.tile[1]} x {plan.tile[0]}"
     yield f"  memory   about {size(plan.memory)}"
     yield from (f"  note     {note}" for note in plan.notes)
+
+
+def _tallied(tally: Tally) -> Iterator[str]:
+    """A stage as a layer of a network; sides are columns x rows, as of images."""
+    rows, columns, channels = tally.shape
+    field, jump = (f"{pair[1]} x {pair[0]}" for pair in (tally.field, tally.jump))
+    seen = f"receptive field {field}, jump {jump}"
+    yield f"gives {columns} x {rows}, {count(channels, 'channel')}; {seen}"
+    biases = f" + {tally.biases:,} for bias" * bool(tally.biases)
+    yield (
+        f"weights {tally.weights:,}{biases}, {tally.multiplies:,} multiply-adds tap by tap;"
+        f" {tally.connections:,} connections, dense equivalent {tally.dense:,}"
+    )
+    for left, lost, side in zip(
+        tally.left, tally.lost, ("bottom row", "right column"), strict=True
+    ):
+        if left:
+            missed = count(lost, side) if lost else f"{count(left, side)} of padding"
+            yield f"the stride does not come out even, rounded down: {missed} not read"

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from convcli import io
-from convcli.frame import Frame, about, framed, part_of, result_of, untold
+from convcli.errors import UsageError
+from convcli.frame import Frame, Picture, about, framed, part_of, result_of, untold
 from convcli.large import Large, in_parts, pieces_for, pixel
 from convcli.pixels import Clipped, Target
-from convcli.plan import Limits, Plan, allowed, fits, proposed
+from convcli.plan import Limits, Plan, allowed, check_memory, fits, proposed
 from convcli.record import record
 from convcli.report import Clock, Item
 from convcli.treatment import Kind
@@ -100,7 +101,7 @@ def process(source: str, target: str, job: Job, limits: Limits, writing: Writing
         opened = _Opened(source, target, data, header, form, name)
         if _wants_several(header, form, writing.frames, name):
             return _film(opened, job, limits, writing, clock)
-        plan = _plan(job, header, form, limits, name)
+        plan = _plan(job, header, form, limits, name, target=target)
     return _still(opened, job, plan, limits, writing, clock)
 
 
@@ -117,20 +118,57 @@ def _still(  # noqa: PLR0913, PLR0917 - a picture, what is to be done, and who m
     header, name = opened.header, opened.name
     with clock.phase("plan"):
         part = _part(plan, (header.height, header.width, header.channels), writing, name)
+        parts = _parts(plan, opened.form, opened.target)
+        if parts:
+            parts.check(opened.source, overwrite=writing.overwrite, folders=writing.folders)
     with ExitStack() as held, clock.phase("write"):
         with clock.phase("decode"):
             decoding = io.decoding(opened.data, name, max_pixels=limits.max_pixels)
             image = held.enter_context(decoding)
         work = framed(image, plan, part, name, clock, tell=writing.tell)
         picture = held.enter_context(work)
-        with io.replacing(
-            opened.target, overwrite=writing.overwrite, folders=writing.folders
-        ) as file:
-            size = _sent(_encoded(picture.result, opened, writing, limits), file, clock)
-            frame = picture.frame()
+        if parts:
+            size, frame = _parted(parts, picture, opened, writing, limits, clock)
+        else:
+            with io.replacing(
+                opened.target, overwrite=writing.overwrite, folders=writing.folders
+            ) as file:
+                size = _sent(_encoded(picture.result, opened, writing, limits), file, clock)
+                frame = picture.frame()
     item = _done(_item(opened.source, opened.target, job, plan, header), frame.clipped, clock)
     notes = (*frame.notes, *_lost(picture.result, opened.form, writing))
     return replace(item, bytes_out=size, notes=notes, **frame.verified)
+
+
+def _parts(plan: Plan, form: str, target: str) -> io.Parts | None:
+    """How the filters are written one by one; None where all are in one picture, or array."""
+    treatment = plan.treatment
+    pages = form == "TIFF" and treatment.layered and treatment.layout == "numbers"
+    if io.has_field(target) or pages:
+        return io.Parts(target, treatment.filters, plain=form in NUMBERS)
+    return None
+
+
+def _parted(  # noqa: PLR0913, PLR0917 - as `_still`
+    parts: io.Parts,
+    picture: Picture,
+    opened: _Opened,
+    writing: Writing,
+    limits: Limits,
+    clock: Clock,
+) -> tuple[int, Frame]:
+    """Every filter of a picture as a file, or as a page of one: bytes written, and its frame."""
+    frame = picture.frame()
+    results = list(parts.of(picture.result))
+    with clock.phase("encode"):
+        payloads = [b"".join(_encoded(result, opened, writing, limits)) for result in results]
+        if not io.has_field(parts.target):
+            from convcli.io.tiff_reel import paged
+
+            payloads = [paged(payloads)]
+    size = parts.write(payloads, overwrite=writing.overwrite, folders=writing.folders)
+    notes = (note for note in results[0].notes if note not in frame.notes)
+    return size, replace(frame, notes=(*frame.notes, *notes))
 
 
 def _done(item: Item, clipped: Clipped, clock: Clock) -> Item:
@@ -163,6 +201,12 @@ def _film(opened: _Opened, job: Job, limits: Limits, writing: Writing, clock: Cl
             film = film.only(writing.frames, opened.name)
         film = io.fitted(film, opened.form, opened.name, told=writing.frames is not None)
         plans = _plans(film, opened, job, limits)
+        if any(_parts(plan, opened.form, opened.target) for plan in plans.values()):
+            raise UsageError(
+                f"{opened.name} has {len(film.headers):,} frames, and every one gives a picture for"
+                " each filter.",
+                "Take one: --frames 1",
+            )
         reel, shots = io.reel(opened.form, film), film.shots(0)
     frames: list[Frame] = []
     for header in film.headers:
@@ -195,7 +239,7 @@ def _film(opened: _Opened, job: Job, limits: Limits, writing: Writing, clock: Cl
 def _plans(film: io.Film, opened: _Opened, job: Job, limits: Limits) -> dict[io.Header, Plan]:
     """One plan for every kind of frame. OutputError where the output holds frames of one kind."""
     plans = {
-        header: _plan(job, header, opened.form, limits, opened.name)
+        header: _plan(job, header, opened.form, limits, opened.name, target=opened.target)
         for header in dict.fromkeys(film.headers)
     }
     results = (plans[header] for header in film.headers)
@@ -239,7 +283,7 @@ def _streamed(source: str, target: str, job: Job, limits: Limits, writing: Writi
             form = io.output_format(target, fallback=writing.form or "TIFF")
             if _wants_several(windowed.header, form, writing.frames, source):
                 return None
-            plan = _plan(job, windowed.header, form, limits, source, large)
+            plan = _plan(job, windowed.header, form, limits, source, large, target)
         if plan.bands is None:
             return None
         with clock.phase("read"):
@@ -306,10 +350,10 @@ def plan_file(source: str, target: str, job: Job, limits: Limits) -> tuple[io.He
         with TiffWindows(source) as windowed:
             form = io.output_format(target, fallback="TIFF") if target else "TIFF"
             header, large = windowed.header, _large(windowed, Writing())
-            return header, _plan(job, header, form, limits, name, large)
+            return header, _plan(job, header, form, limits, name, large, target)
     header = io.probe(io.read_bytes(source), name)
     form = io.output_format(target, fallback=header.format) if target else header.format
-    return header, _plan(job, header, form, limits, name)
+    return header, _plan(job, header, form, limits, name, target=target)
 
 
 def _part(plan: Plan, shape: Shape, writing: Writing, name: str) -> Part | None:
@@ -327,20 +371,30 @@ def _plan(  # noqa: PLR0913, PLR0917 - all that decides
     limits: Limits,
     name: str,
     large: Large | None = None,
+    target: str = "",
 ) -> Plan:
     """What will be done; in bands, if `large` can be read and written so, and must be."""
     io.check_size(name, header.width, header.height, limits.max_pixels)
     kind = Kind(header.dtype, header.layout, header.channels)
     same = header.layout == "numbers" and header.format == form
-    target: Target = "numbers" if form in NUMBERS or same else "picture"
+    kept: Target = "numbers" if form in NUMBERS or same else "picture"
     shape = (header.height, header.width, header.channels)
     with about(name):
-        plan = proposed(job, kind, shape, target, limits)
-        if not fits(plan, limits):
+        plan = proposed(job, kind, shape, kept, limits)
+        parts = _parts(plan, form, target)
+        if parts:
+            check_memory(plan, shape, limits)
+        elif not fits(plan, limits):
             plan = in_parts(plan, header, form, limits, large)
     # One zero stands for all samples: a picture of the right shape and type, without its memory.
     blank = np.broadcast_to(np.zeros((), plan.treatment.finish.scale.dtype), plan.shape)
-    io.check_fit(io.Image(blank, plan.treatment.layout), form, name=_called(name))
+    image = io.Image(blank, plan.treatment.layout)
+    if not parts and plan.treatment.layered and not io.holds_channels(image, form):
+        raise io.no_picture(_called(name), plan.shape[2], form)
+    if parts:
+        layout = parts.layout(plan.shape[2])
+        image = io.Image(blank[..., : 1 + layout.endswith("+alpha")], layout)
+    io.check_fit(image, form, name=_called(name))
     return plan
 
 
@@ -351,7 +405,7 @@ def _item(source: str, target: str, job: Job, plan: Plan, header: io.Header) -> 
     return Item(
         input=source,
         output=target,
-        kernel="+".join(stage.name for stage in job.stages),
+        kernel=job.kernel,
         operation="+".join(job.operations),
         padding=str(first.padding),
         extent=",".join(map(str, first.pad_by)) if first.pad_by else first.extent,

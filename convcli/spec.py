@@ -262,8 +262,18 @@ class Pixels:
 
 @record
 class Job:
-    """Stages in order, and the pixel policy: what is wanted of any image."""
+    """
+    Stages in order, and the pixel policy: what is wanted of any image.
+
+    `operations` and `names` are those of the recipes, of which some have several stages.
+    """
 
     stages: tuple[Stage, ...]
     pixels: Pixels = field(default_factory=Pixels)
     operations: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def kernel(self) -> str:
+        """The names of its kernels, and networks, in order: `blur+net`."""
+        return "+".join(self.names or (stage.name for stage in self.stages))

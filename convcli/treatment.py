@@ -109,6 +109,11 @@ class Treatment:
         return colours
 
     @property
+    def layered(self) -> bool:
+        """Whether there are layers, so that channels of the output are filters."""
+        return any(stage.across for stage in self.stages)
+
+    @property
     def holds_alpha(self) -> bool:
         """Whether opacity is the last channel, from the first stage to the output."""
         return self.kind.alpha and self.alpha != "none"

@@ -157,7 +157,7 @@ def of_jobs(jobs: Sequence[Job]) -> list[Values]:
     words = []
     seen: dict[str, int] = {}
     for job in jobs:
-        name = _spelled("+".join(stage.name for stage in job.stages))
+        name = _spelled(job.kernel)
         seen[name] = seen.get(name, 0) + 1
         kernel = f"{name}-{seen[name]}" if seen[name] > 1 else name
         first = job.stages[0]

@@ -40,10 +40,8 @@ def described(job: Job, writing: Writing, version: str) -> dict[str, Any]:
     """All that decides the bytes of a result, as JSON has it; weights as the hash of their bits."""
     return {
         "convcli": version,
-        "kernels": [
-            {"operation": operation, **_stage(stage)}
-            for operation, stage in zip(job.operations, job.stages, strict=True)
-        ],
+        "operations": list(job.operations),
+        "stages": [_stage(stage) for stage in job.stages],
         "pixels": {name: getattr(job.pixels, name) for name in job.pixels.__match_args__},
         "writing": {name: getattr(writing, name) for name in _WRITTEN},
     }
@@ -56,6 +54,7 @@ def _stage(stage: Stage) -> dict[str, Any]:
     plain = (
         *("name", "anchor", "scale", "bias", "combine", "shift", "activation", "extent", "pad_by"),
         *("stride", "dilation", "offset", "offset_share"),
+        *("across", "groups", "reads_shares", "gives_shares"),
     )
     return {
         **{name: getattr(stage, name) for name in plain},

@@ -198,7 +198,7 @@ def failed(task: Task, orders: Orders, error: ConvError) -> Item:
     """The item of a task that came to nothing."""
     return Item(
         input=task.source.path,
-        kernel="+".join(stage.name for stage in orders.jobs[task.job].stages),
+        kernel=orders.jobs[task.job].kernel,
         status="failed",
         error=error.message,
         hint=error.hint,

@@ -126,7 +126,9 @@ def _left(tasks: list[Task], wanted: Wanted, before: Resumption | None) -> list[
 
 def _single(source: Input, wanted: Wanted, before: Resumption | None) -> list[Task]:
     _check_same(source.path, wanted.out)
-    left = _left([Task(1, source, wanted.out)], wanted, before)
+    # Files of filters are named when their number is known: only then it shows which exist.
+    replaces = wanted.replaces and io.has_field(wanted.out)
+    left = _left([Task(1, source, wanted.out, overwrite=replaces)], wanted, before)
     return [_fit(task, wanted, before) for task in left]
 
 

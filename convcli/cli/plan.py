@@ -95,8 +95,19 @@ def as_data(source: str, header: Header, plan: Plan) -> dict[str, Any]:
                 "reason": stage.reason,
                 "multiplies": stage.multiplies,
                 "predicted_seconds": stage.seconds,
+                "receptive_field": list(tally.field),
+                "jump": list(tally.jump),
+                "weights": tally.weights,
+                "biases": tally.biases,
+                "multiply_adds": tally.multiplies,
+                "connections": tally.connections,
+                "dense_equivalent": tally.dense,
+                "left_by_stride": list(tally.left),
+                "not_read": list(tally.lost),
             }
-            for stage in plan.stages
+            for stage, tally in zip(
+                plan.stages, plan.tallies((header.height, header.width)), strict=True
+            )
         ],
         "multiplies": plan.multiplies,
         "range": treatment.finish.range,

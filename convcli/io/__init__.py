@@ -20,6 +20,7 @@ from convcli.io.film import Film, Shot, check_number, merged
 from convcli.io.formats import FORMATS, holds, output_format, suffix_format
 from convcli.io.image import Header, Image, Layout, Metadata
 from convcli.io.limits import check_size
+from convcli.io.parts import Parts, has_field, holds_channels, no_picture
 from convcli.io.reading import decode, decoding, has_film, open_film, probe
 from convcli.io.reel import check_alike, fitted, reel
 from convcli.io.settle import settle
@@ -34,6 +35,7 @@ __all__ = [
     "Image",
     "Layout",
     "Metadata",
+    "Parts",
     "Shot",
     "check_alike",
     "check_fit",
@@ -45,12 +47,15 @@ __all__ = [
     "encode",
     "encoding",
     "fitted",
+    "has_field",
     "has_film",
     "holds",
+    "holds_channels",
     "is_picture",
     "is_tiff",
     "losses",
     "merged",
+    "no_picture",
     "occupied",
     "open_film",
     "output_format",

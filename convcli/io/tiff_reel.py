@@ -13,9 +13,11 @@ import struct
 from typing import TYPE_CHECKING
 
 from convcli.errors import OutputError
+from convcli.io.film import PAGE
 from convcli.io.tiff_directory import byte_order, moved
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from fractions import Fraction
 
     from convcli.io.film import Film
@@ -23,10 +25,18 @@ if TYPE_CHECKING:
 _CLASSIC = 42
 
 
+def paged(payloads: Iterable[bytes]) -> bytes:
+    """TIFF files of one page each as one file of them all."""
+    joiner = Joiner()
+    for payload in payloads:
+        joiner.add(payload, PAGE)
+    return joiner.close()
+
+
 class Joiner:
     """Joins TIFF files of one page each; OutputError beyond 4 GiB, where offsets end."""
 
-    def __init__(self, _: Film) -> None:
+    def __init__(self, _: Film | None = None) -> None:
         self._whole = bytearray()
         self._link = 4  # where the offset of the next page is to stand
 

@@ -1,0 +1,121 @@
+"""
+One result of many channels as several pictures: a page or a file for each filter.
+
+    out.tif             a page for each filter, where they make no picture together
+    out-{filter}.png    a file for each, from 1 on; {filter:03d} writes 001, 002 ...
+
+Alpha, where it is kept, is in every one of them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from convcli.errors import OutputError
+from convcli.io.files import check_target, replacing
+from convcli.io.formats import FORMATS
+from convcli.io.settle import settle
+from convcli.record import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from convcli.io.image import Image, Layout
+
+_FIELD = re.compile(r"\{filter(?::0?([1-9])d)?\}")
+_FLAT = 2  # dimensions of one filter's numbers
+WAYS = "Write numbers: -o out.npy; pages: -o out.tif; or a file for each: -o 'out-{filter}.png'."
+
+
+@record
+class Parts:
+    """
+    How a result of so many `filters` is written: into files by a `target` with a field, or as pages
+    of one; `plain` as numbers, not as pictures.
+    """
+
+    target: str
+    filters: int
+    plain: bool = False
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of all files."""
+        if not has_field(self.target):
+            return (self.target,)
+        return tuple(_numbered(self.target, number + 1) for number in range(self.filters))
+
+    def of(self, image: Image) -> Iterator[Image]:
+        """A picture, or numbers, for each filter; metadata as far as it fits."""
+        import numpy as np
+
+        channels = image.samples.shape[2]
+        layout, alpha = self.layout(channels), [channels - 1] * self._alpha(channels)
+        for number in range(self.filters):
+            part = np.ascontiguousarray(image.samples[..., [number, *alpha]])
+            done = settle(part, layout, image.metadata, image.notes, orientation=1)
+            yield replace(done, ndim=_FLAT)
+
+    def layout(self, channels: int) -> Layout:
+        """What each is, where all together have so many channels."""
+        return "numbers" if self.plain else "grey+alpha" if self._alpha(channels) else "grey"
+
+    def _alpha(self, channels: int) -> bool:
+        return channels > self.filters and not self.plain
+
+    def check(self, source: str, *, overwrite: bool, folders: bool) -> None:
+        """OutputError where one of the files may not be written, or is the input itself."""
+        for name in self.files:
+            if _same(name, source):
+                raise OutputError(
+                    f"{name} is the input itself; it would be lost.", "Name other files: -o"
+                )
+            check_target(name, overwrite=overwrite, folders=folders)
+
+    def write(self, payloads: Iterable[bytes], *, overwrite: bool, folders: bool) -> int:
+        """All files, or none where one cannot be written; how many bytes they are."""
+        size = 0
+        with ExitStack() as files:
+            for name, payload in zip(self.files, payloads, strict=True):
+                file = files.enter_context(replacing(name, overwrite=overwrite, folders=folders))
+                size += file.write(payload)
+        return size
+
+
+def has_field(target: str) -> bool:
+    """Whether a name has a place for the number of a filter."""
+    return _FIELD.search(target) is not None
+
+
+def _numbered(target: str, number: int) -> str:
+    def spelled(found: re.Match[str]) -> str:
+        return str(number).zfill(int(found[1] or 0))
+
+    return _FIELD.sub(spelled, target)
+
+
+def _same(name: str, source: str) -> bool:
+    with suppress(OSError, ValueError):
+        return os.path.samefile(name, source)  # noqa: PTH121 - names of any length
+    return False
+
+
+def holds_channels(image: Image, form: str) -> bool:
+    """Whether a format takes so many channels in one file, whatever they mean."""
+    plain = image.layout == "numbers"
+    if form == "CSV":
+        return bool(image.samples.shape[2] == 1)
+    return not plain or "numbers" in FORMATS[form].layouts
+
+
+def no_picture(name: str, channels: int, form: str) -> OutputError:
+    """What to say where the filters of a layer are too many, or too few, for one picture."""
+    return OutputError(
+        f"{name} has {channels} channels, one for each filter of its last layer; a {form} file"
+        f" holds {'1' if form == 'CSV' else '1, 3 or 4'}.",
+        WAYS,
+    )
