@@ -19,6 +19,7 @@ from convcli.cli.main import COMMANDS, group, run
 from convcli.cli.options import ENGINE_WORDS, RANGE_WORDS
 from convcli.kernels.families import FAMILIES
 from convcli.kernels.kernelfile import KEYS
+from convcli.kernels.layers import KEYS as LAYER_KEYS
 from convcli.kernels.library import Place, listing, shipped_kernels
 from convcli.padding import PADDINGS
 from convcli.report import COLUMNS, SCHEMA
@@ -131,10 +132,19 @@ def test_a_python_example_prints_what_it_says(
     assert told == said
 
 
-def test_the_kernel_file_of_the_readme_is_right(tmp_path: Path) -> None:
-    [body] = [body for kind, body in BLOCKS if kind == "yaml"]
-    (tmp_path / "readme.yaml").write_text(body.replace("name: sobel-x", "name: readme"))
-    assert run(["kernels", "check", str(tmp_path / "readme.yaml")]) == 0
+def test_the_kernel_files_of_the_readme_are_right(tmp_path: Path) -> None:
+    arrays = {"conv1.weight": np.ones((2, 3, 3, 3)), "conv1.bias": np.ones(2)}
+    np.savez(tmp_path / "net.npz", **arrays)  # type: ignore[arg-type]  # its stub
+    bodies = [body for kind, body in BLOCKS if kind == "yaml"]
+    assert [body.split(":")[0] for body in bodies] == ["name", "units"]
+    for body in bodies:
+        (tmp_path / "readme.yaml").write_text(body.replace("name: sobel-x", "name: readme"))
+        assert run(["kernels", "check", str(tmp_path / "readme.yaml")]) == 0
+
+
+def test_every_key_of_a_layer_is_in_the_readme() -> None:
+    rows = "".join(re.findall(r"^(\| `[^|]*) \|", README, re.MULTILINE))
+    assert not {key for key in LAYER_KEYS if f"`{key}`" not in rows}
 
 
 def test_what_show_prints_in_the_readme(capsys: pytest.CaptureFixture[str]) -> None:

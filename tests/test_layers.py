@@ -14,7 +14,7 @@ from convcli.engines import FORCED, NUMPY, bodies, engine
 from convcli.errors import KernelError, UsageError
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Recipe
-from convcli.kernels.layers import Layer
+from convcli.kernels.layer import Layer
 from convcli.padding import Padding
 from convcli.source import Filtered, Samples, Window
 

@@ -20,7 +20,7 @@ from convcli.padding import Padding
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from convcli.kernels.layers import Layer
+    from convcli.kernels.layer import Layer
 
 INLINE = """
 name: edges

@@ -15,7 +15,7 @@ import convcli
 from convcli.cli.main import run
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
-from convcli.kernels.layers import Layer
+from convcli.kernels.layer import Layer
 from convcli.padding import PADDINGS, Padding
 from convcli.tally import Tally, tallies
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from convcli.kernels.kernel import Kernel, Recipe
-    from convcli.kernels.layers import Layer
+    from convcli.kernels.layer import Layer
 
 WHITE = 255.0
 """The most that an 8-bit sample can be."""

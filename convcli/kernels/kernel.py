@@ -24,7 +24,7 @@ from convcli.response import COMBINES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from convcli.kernels.layers import Layer
+    from convcli.kernels.layer import Layer
 
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
 Parameter: TypeAlias = float | int | str | bool

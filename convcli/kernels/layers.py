@@ -19,7 +19,7 @@ checked as it is taken, and all faults of a file come out together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -28,11 +28,12 @@ from convcli.errors import ConvError, KernelError
 from convcli.kernels.arrayfile import MOST_WEIGHTS, Reference, read_array
 from convcli.kernels.document import Items, Node, Scalar, Table, one_line
 from convcli.kernels.fields import Fields, counts_as
+from convcli.kernels.layer import Layer
 from convcli.kernels.number import parse_number, wrong_with
 from convcli.kernels.weights import Weighing
 from convcli.padding import Padding
 from convcli.response import ACTIVATIONS
-from convcli.spec import EXTENTS, Extent, Pair, Stage, counted
+from convcli.spec import EXTENTS, Extent, Pair, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,98 +46,12 @@ if TYPE_CHECKING:
 MOST_LAYERS: Final = 100
 _LARGEST: Final = 10_000
 _SIDES: Final = ("extent", "pad-by", "onnx-pads")
-_KEYS: Final = (
+KEYS: Final = (
     *("name", "weights", "scale", "bias", "stride", "dilation", "groups"),
     *("padding", *_SIDES, "activation"),
 )
 _FORM: Final = "four levels deep: filters, channels, rows, columns, as [[[[1, 2], [3, 4]]]]"
 _AXES: Final = 4
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Layer:
-    """
-    One layer as it is written: `weights` (filter, channel / groups, row, column), not turned.
-
-    `bias` holds one number per filter. `pad_by` is top, right, bottom, left, and (0, 0, 0, 0)
-    where a file says nothing; None leaves it to `extent`.
-    """
-
-    weights: Values
-    scale: float = 1.0
-    bias: tuple[float, ...] = (0.0,)
-    stride: Pair = (1, 1)
-    dilation: Pair = (1, 1)
-    groups: int = 1
-    padding: Padding = field(default_factory=lambda: Padding("constant"))
-    extent: Extent = "same"
-    pad_by: tuple[int, int, int, int] | None = None
-    activation: str = "none"
-    name: str = ""
-
-    @property
-    def filters(self) -> int:
-        """How many channels it gives."""
-        return len(self.weights)
-
-    @property
-    def channels(self) -> int:
-        """How many channels it reads."""
-        few: int = self.weights.shape[1]
-        return few * self.groups
-
-    def __str__(self) -> str:
-        """`4 filters of 3x3 over 2 channels, stride 2,2, relu`."""
-        rows, columns = self.weights.shape[2:]
-        filters = f"{self.filters} filter" + "s" * (self.filters > 1)
-        words = [f"{filters} of {rows}x{columns} over {counted(self.channels)}"]
-        if self.groups > 1:
-            words.append(f"{self.groups} groups")
-        steps = {"stride": self.stride, "dilation": self.dilation}
-        words += [f"{word} {y},{x}" for word, (y, x) in steps.items() if (y, x) != (1, 1)]
-        if self.pad_by is None:
-            words.append(f"{self.extent}, {self.padding}")
-        elif any(self.pad_by):
-            words.append(f"padded by {','.join(map(str, self.pad_by))}, {self.padding}")
-        return ", ".join([*words, *[self.activation] * (self.activation != "none")])
-
-    def stage(self, network: str, number: int, *, turn: bool) -> Stage:
-        """
-        The layer as a stage of a network; `turn` its weights by 180 degrees, for convolve.
-
-        Groups become a block-diagonal bank (filter, channel, row, column):
-
-            w w . .      2 groups of 2 channels and 1 filter each; filter f of F reads the channels
-            . . w w      of group f // (F / groups), and the zeros elsewhere cost nothing
-        """
-        sides = self.weights.shape[2:]
-        middle = ((sides[0] - 1) // 2, (sides[1] - 1) // 2)
-        turned = (sides[0] - 1 - middle[0], sides[1] - 1 - middle[1])
-        bank = self._spread()
-        return Stage(
-            bank=np.ascontiguousarray(bank[..., ::-1, ::-1]) if turn else bank,
-            anchor=turned if turn else middle,
-            scale=(self.scale,) * self.filters,
-            bias=self.bias,
-            activation=self.activation,
-            padding=self.padding,
-            extent=self.extent,
-            pad_by=self.pad_by,
-            stride=self.stride,
-            dilation=self.dilation,
-            across=True,
-            groups=self.groups,
-            name=f"{network}/{self.name or number + 1}",
-        )
-
-    def _spread(self) -> Values:
-        filters, few, rows, columns = self.weights.shape
-        bank = np.zeros((filters, self.channels, rows, columns))
-        each = filters // self.groups
-        for group in range(self.groups):
-            place = slice(group * each, (group + 1) * each)
-            bank[place, group * few : (group + 1) * few] = self.weights[place]
-        return bank
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +98,7 @@ class _One:
 
     def layer(self) -> Layer | None:
         own, before = self.fields, len(self.fields.findings.faults)
-        own.refuse_unknown(_KEYS)
+        own.refuse_unknown(KEYS)
         weights = self._weights()
         blank = Layer(weights if weights is not None else np.zeros((0, 0, 0, 0)))
         layer = replace(
