@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -195,6 +196,20 @@ def test_a_tiff_goes_to_pages_too(image: NDArray[np.uint8]) -> None:
     assert (pages("out.tif") == expected).all()
 
 
+def test_a_tiff_larger_than_memory_goes_through_layers_in_bands(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    net(3, stride=2, activation="relu")
+    noise = np.random.default_rng(6).integers(0, 256, (1500, 1000, 3)).astype(np.uint8)
+    tifffile.imwrite("big.tif", noise, rowsperstrip=32, photometric="rgb")
+    assert run(["apply", "big.tif", "-k", "net.yaml", "-o", "o.tif", "--memory", "14M"]) == 0
+    assert "streamed in bands" in capsys.readouterr().err
+    assert (tifffile.imread("o.tif") == convcli.apply(noise, "net.yaml")).all()
+    net(5)
+    assert apply("five.tif", "--memory", "14M", picture="big.tif") == 4
+    assert "of memory, more than the 14.0 M allowed" in capsys.readouterr().err
+
+
 def test_a_report_names_the_network_not_its_layers(capsys: pytest.CaptureFixture[str]) -> None:
     net(3)
     assert run(["apply", "a.png", "-k", "net.yaml", "-o", "o.png", "--report", "-", "-q"]) == 0
@@ -209,6 +224,10 @@ def test_only_the_one_field_is_a_field() -> None:
 
 def test_show_tells_of_layers_not_of_a_kernel(capsys: pytest.CaptureFixture[str]) -> None:
     net(2, activation="relu", stride="[1, 2]")
+    assert run(["kernels", "show", "net.yaml", "--json"]) == 0
+    ((layer,),) = [each["layers"] for each in json.loads(capsys.readouterr().out)]
+    assert (layer["filters"], layer["channels"], layer["stride"]) == (2, 3, [1, 2])
+    assert (layer["extent"], layer["pad_by"], layer["weights"]) == ("same", None, 12)
     assert run(["kernels", "show", "net.yaml"]) == 0
     said = capsys.readouterr().out
     for words in (

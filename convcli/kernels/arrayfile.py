@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
 
-MOST_WEIGHTS: Final = 16_000_000
+MOST_WEIGHTS: Final = 4_000_000
 _SHAPES: Final = {4: "(filter, channel, row, column)", 1: "(filter,)"}
 _SHOWN: Final = 10
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from convcli.errors import ConvError, KernelError
-from convcli.kernels.arrayfile import MOST_WEIGHTS, Reference, read_array
+from convcli.kernels.arrayfile import Reference, read_array
 from convcli.kernels.document import Items, Node, Scalar, Table, one_line
 from convcli.kernels.fields import Fields, counts_as
 from convcli.kernels.layer import Layer
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 MOST_LAYERS: Final = 100
+_MOST_CELLS: Final = 16_000_000  # of a bank, with the zeros between groups
 _LARGEST: Final = 10_000
 _SIDES: Final = ("extent", "pad-by", "onnx-pads")
 KEYS: Final = (
@@ -271,8 +272,9 @@ class _One:
         if filters % layer.groups:
             text = f"{filters} filters cannot be shared out among {layer.groups} groups"
             self._fault("groups", text)
-        elif filters * few * rows * columns * layer.groups > MOST_WEIGHTS:
-            self._fault("weights", f"more than {MOST_WEIGHTS:,} weights, all groups together")
+        elif filters * few * rows * columns * layer.groups > _MOST_CELLS:
+            text = f"filters x channels x rows x columns are more than {_MOST_CELLS:,}"
+            self._fault("weights", text)
 
     def _check_sums(self, layer: Layer) -> None:
         with np.errstate(over="ignore"):
