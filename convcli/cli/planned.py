@@ -52,7 +52,7 @@ def totals(tasks: Sequence[Task]) -> dict[str, int]:
 
 def as_data(targets: Targets, jobs: Sequence[Job]) -> dict[str, Any]:
     """The plan as JSON has it; bytes of names that are no text are escaped."""
-    kernels = ["+".join(stage.name for stage in job.stages) for job in jobs]
+    kernels = [job.kernel for job in jobs]
     return {
         "schema": "convcli.dry-run/1",
         "folder": as_text(targets.folder),
