@@ -41,7 +41,10 @@ def commands() -> Iterator[tuple[str, click.Command]]:
         assert command
         yield name, command
         if isinstance(command, click.Group):
-            yield from ((f"{name} {sub}", each) for sub, each in command.commands.items())
+            for sub in command.list_commands(context):
+                inner = command.get_command(context, sub)
+                assert inner
+                yield f"{name} {sub}", inner
 
 
 @pytest.mark.parametrize("name", [name for name, _ in commands()])

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from convcli import __version__, engines
+from convcli.cli.kernels import COMMANDS as KERNELS
 from convcli.cli.main import COMMANDS, group, run
 from convcli.io import png_rows
 
@@ -240,3 +241,24 @@ def test_info_says_whether_the_native_core_is_there(capsys: pytest.CaptureFixtur
     assert {"PNG", "TIFF"} <= set(facts["writes"]) <= set(facts["reads"])
     assert run(["info"]) == 0
     assert "numpy" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("args", [["kernels", "--help"], ["kernels", "show", "--help"]])
+def test_a_group_shows_its_table_without_importing_its_commands(args: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE.replace('if "." not in name', ""), json.dumps(args)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules = set(json.loads(done.stderr.splitlines()[-1])[1])
+    called = {f"convcli.cli.kernels_{name}" for name in KERNELS}
+    assert modules & called == {f"convcli.cli.kernels_{name}" for name in args[1:2]} & called
+    assert all(f"\n  {name} " in done.stdout for name in KERNELS) == (len(args) == 2)
+
+
+def test_a_mistyped_command_of_a_group_hears_of_its_neighbour(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["kernels", "chek"]) == 2
+    assert "check" in capsys.readouterr().err

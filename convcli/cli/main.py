@@ -8,28 +8,26 @@ The command group, and the one place that turns an exception into a message and 
     closed pipe         silence                           141, as other tools end by SIGPIPE
     anything else       a bug: traceback to a file        1
 
-Commands are imported when they are called: `--help`, completion and `kernels list` wait neither for
-NumPy nor for SciPy, Pillow or rich.
+Commands are imported when they are called, see `lazy`.
 """
 
 from __future__ import annotations
 
-import importlib
 import sys
-from contextlib import contextmanager
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from convcli import __version__
 from convcli.cli import streams
+from convcli.cli.lazy import ClosedPipe, LazyGroup
 from convcli.cli.options import Session, common
 from convcli.errors import CLOSED_PIPE, INTERRUPTED, TERMINATED, ConvError
 from convcli.terminal import failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 BUG = 1
 
@@ -54,65 +52,10 @@ Examples:
 """
 
 
-class ClosedPipe(Exception):
-    """Whoever read standard output went away. Click would end a BrokenPipeError by itself."""
-
-
-@contextmanager
-def _pipe() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError as error:
-        raise ClosedPipe from error
-
-
-class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports one when it is called."""
-
-    def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: Any,  # noqa: ANN401 - click's signature
-    ) -> click.Context:
-        """Parse, and help those who ask for it."""
-        with _pipe():
-            return super().make_context(info_name, args, parent, **extra)
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run the command; what it returns is the exit code, None for 0."""
-        with _pipe():
-            return super().invoke(ctx)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Give the names in the order of the table, the most used first."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Import the command's module; its `command` is the command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"convcli.cli.{cmd_name}")
-        command: click.Command = module.command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Suggest from the table; click's own knows only commands that were imported."""
-        if args[0] not in COMMANDS and not ctx.resilient_parsing and args[0][:1] != "-":
-            raise click.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
-        """Write the table; click's own asks every command for its help."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
 @click.group(
     cls=LazyGroup,
+    table=COMMANDS,
+    modules="convcli.cli.{}",
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -91,6 +91,8 @@ kernels_folder = _filter(
     help="Look for kernels here first; repeat for several folders.",
 )
 
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
 kernel_choice = stacked(
     [
         _filter(
