@@ -151,7 +151,13 @@ def test_every_key_of_a_layer_is_in_the_readme() -> None:
 
 
 def test_what_show_prints_in_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
-    [body] = [body for kind, body in BLOCKS if kind == "console"]
+    bodies = [body for kind, body in BLOCKS if kind == "console"]
+    assert bodies
+    for body in bodies:
+        check_printed(body, capsys)
+
+
+def check_printed(body: str, capsys: pytest.CaptureFixture[str]) -> None:
     command, told = body.split("\n", 1)
     assert run(shlex.split(command)[2:]) == 0
     assert capsys.readouterr().out.rstrip() == told.rstrip()

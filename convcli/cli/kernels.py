@@ -11,6 +11,7 @@ COMMANDS = {
     "list": "List all kernels with their titles.",
     "show": "Show a kernel: its numbers, what they do, and commands to copy.",
     "check": "Check kernel files: every fault, with its line.",
+    "matrix": "Print the matrix W of y = W x.",
     "path": "Print the folders where kernels are looked for.",
 }
 """Every command and its summary."""

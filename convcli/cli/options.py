@@ -114,9 +114,8 @@ kernel_choice = stacked(
     ]
 )
 
-filtering = stacked(
+geometry = stacked(
     [
-        kernel_choice,
         _filter(
             "--convolve",
             "operation",
@@ -144,6 +143,8 @@ filtering = stacked(
         ),
         _filter(
             "--extent",
+            "--mode",
+            "extent",
             type=Word(EXTENTS),
             metavar="WORD",
             help=explained("How much of the result to keep.", EXTENTS, "same"),
@@ -152,6 +153,13 @@ filtering = stacked(
         _filter("--stride", metavar="N|R,C", default="1", help="Keep every N-th row and column."),
         _filter("--dilation", metavar="N|R,C", default="1", help="Spread the kernel's cells."),
         _filter("--anchor", metavar="R,C", help="Cell that lies on the output, from 0,0."),
+    ]
+)
+
+filtering = stacked(
+    [
+        kernel_choice,
+        geometry,
         _filter(
             "--scale",
             type=WordOr(SCALES),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 
 from convcli.cli.choices import nearest
@@ -24,11 +25,9 @@ FRAMES = {"all": "every one, in order", "first": "the first one alone"}
 """Words of --frames."""
 
 
-class Said(TypedDict):
-    """The filter options as click hands them over."""
+class Laid(TypedDict):
+    """How kernels are laid on, as click hands it over."""
 
-    filters: tuple[tuple[str, str], ...]
-    kernels: tuple[Path, ...]
     operation: str | None
     padding: Padding
     extent: Extent | None
@@ -36,6 +35,13 @@ class Said(TypedDict):
     stride: str
     dilation: str
     anchor: str | None
+
+
+class Said(Laid):
+    """The filter options as click hands them over."""
+
+    filters: tuple[tuple[str, str], ...]
+    kernels: tuple[Path, ...]
     scale: str | None
     bias: str | None
     range: str | None
@@ -100,6 +106,16 @@ def job(said: Said) -> Job:
 
 def wishes(said: Said) -> Wishes:
     """What was said beside the kernels. UsageError, naming the option, for what is no number."""
+    return replace(
+        laid(said),
+        scale=_scale(said["scale"]),
+        bias=_bias(said["bias"]) if said["bias"] else None,
+        pixels=_policy(said),
+    )
+
+
+def laid(said: Laid) -> Wishes:
+    """How kernels are to be laid on; errors as of `wishes`."""
     from convcli.job import Wishes, four_sides, pair
 
     if said["extent"] and said["pad_by"]:
@@ -112,9 +128,6 @@ def wishes(said: Said) -> Wishes:
         stride=pair(said["stride"], "--stride", 1),
         dilation=pair(said["dilation"], "--dilation", 1),
         anchor=pair(said["anchor"], "--anchor", 0) if said["anchor"] else None,
-        scale=_scale(said["scale"]),
-        bias=_bias(said["bias"]) if said["bias"] else None,
-        pixels=_policy(said),
     )
 
 

@@ -1,0 +1,128 @@
+"""`kernels matrix`: W x + b is the engine's result, to the bit where weights are whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from reference import run as filtered
+from reference import stage_of
+from scipy import linalg, sparse
+
+from convcli.cli.main import run
+from convcli.errors import KernelError
+from convcli.kernels import shared as module
+from convcli.kernels.shared import shared
+from convcli.padding import PADDINGS, Padding
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RANDOM = np.random.default_rng(5)
+PLACES: list[dict[str, Any]] = [
+    {},
+    {"extent": "valid"},
+    {"extent": "full"},
+    {"extent": "full", "stride": (2, 3)},
+    {"dilation": (2, 2), "stride": (1, 2)},
+    {"pad_by": (1, 0, 2, 3)},
+    {"anchor": (0, 1)},
+]
+
+
+@pytest.mark.parametrize("mode", [*PADDINGS, "constant:7"])
+@pytest.mark.parametrize("wishes", PLACES, ids=str)
+@pytest.mark.parametrize("operation", ["convolve", "correlate"])
+def test_w_times_x_is_what_the_engine_gives(
+    mode: str, wishes: dict[str, Any], operation: str
+) -> None:
+    weights = RANDOM.integers(1, 9, (3, 2))
+    stage = stage_of(weights, operation, padding=Padding.parse(mode), **wishes)
+    image = RANDOM.integers(0, 256, (6, 5)).astype(np.float64)
+    expected = filtered(image, stage)
+    [found] = shared(stage, (6, 5))
+    # Whole weights have exact sums; `normalize` multiplies them by quotients.
+    tolerance = 1e-13 if mode == "normalize" else 0.0
+    np.testing.assert_allclose(found.times(image), expected, rtol=tolerance, atol=0)
+
+
+def test_a_valid_signal_gives_the_toeplitz_matrix_of_the_books() -> None:
+    [found] = shared(stage_of([[1, 2, 3]], extent="valid"), (1, 6))
+    books = linalg.toeplitz([3, 0, 0, 0], [3, 2, 1, 0, 0, 0])
+    np.testing.assert_array_equal(found.matrix.toarray(), books)
+    circulant = shared(stage_of([[1, 2, 3]], padding=Padding("wrap")), (1, 6))[0]
+    np.testing.assert_array_equal(circulant.matrix.toarray(), linalg.circulant([2, 3, 0, 0, 0, 1]))
+
+
+def test_an_image_gives_equal_blocks_along_the_diagonals() -> None:
+    [found] = shared(stage_of([[1, 2], [3, 4]], extent="valid"), (4, 4))
+    blocks = found.matrix.toarray().reshape(3, 3, 4, 4).transpose(0, 2, 1, 3)
+    np.testing.assert_array_equal(blocks[0, :3], blocks[1, 1:])
+    np.testing.assert_array_equal(blocks[0, 0], linalg.toeplitz([4, 0, 0], [4, 3, 0, 0]))
+    np.testing.assert_array_equal(blocks[0, 1], linalg.toeplitz([2, 0, 0], [2, 1, 0, 0]))
+    assert not blocks[0, 2:].any()
+
+
+def test_the_printed_matrix(capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["kernels", "matrix", "-m", "1/2 * 1 0 3", "--length", "5", "--mode", "valid"]
+    assert run(args) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "matrix: y = 1/2 * W x, W is 3 x 5, 9 cells of 15 used",
+        "  3 0 1 . .",
+        "  . 3 0 1 .",
+        "  . . 3 0 1",
+    ]
+
+
+def test_blocks_of_an_image_and_the_part_of_a_constant(capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["kernels", "matrix", "-m", "1; 2", "--shape", "2x2", "--padding", "constant:10"]
+    assert run(args) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "matrix: y = W x, W is 4 x 4, 6 cells of 16 used",
+        "  1 .  . .",
+        "  . 1  . .",
+        "",
+        "  2 .  1 .",
+        "  . 2  . 1",
+        "plus b = 20 20 0 0",
+    ]
+
+
+def test_scipy_reads_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "w.npz"
+    args = ["kernels", "matrix", "sobel", "--shape", "5x4", "--npz", str(target)]
+    assert run(args) == 0
+    read = sparse.load_npz(target)
+    assert isinstance(read, sparse.csr_array)
+    assert read.shape == (40, 20)  # x above y
+    assert f"{read.nnz} weights" in capsys.readouterr().out
+    ramp = np.tile(np.arange(4.0), (5, 1)).ravel()
+    edges = (read @ ramp).reshape(2, 5, 4)
+    np.testing.assert_array_equal(edges[0, :, 1:3], 2.0)
+    np.testing.assert_array_equal(edges[1], 0.0)
+    assert run(args) == 5  # never over a file
+    assert "w.npz" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["sobel-x", "--length", "5"], "has rows and columns"),
+        (["sobel-x"], "Give --length 6 for a signal or --shape 4x4"),
+        (["sobel-x", "--length", "5", "--shape", "5x5"], "Give --length 6"),
+        (["sobel-x", "laplacian4", "--shape", "5x5"], "one kernel"),
+        (["sobel-x", "--shape", "90x90"], "W is 8100 x 8100: too large to print"),
+    ],
+)
+def test_what_cannot_be_printed(
+    args: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["kernels", "matrix", *args]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_matrix_beyond_all_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 99)
+    with pytest.raises(KernelError, match="100 weights; 99 are made at most"):
+        shared(stage_of([[1, 1], [1, 1]]), (5, 5))
