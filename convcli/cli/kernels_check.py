@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ Examples:
 
 \b
   convcli kernels check
-  convcli kernels check my-kernels/ sharper.yaml
+  convcli kernels check my-kernels/ sharper.yaml --strict
 """
 
 
@@ -33,23 +34,37 @@ Examples:
     type=click.Path(path_type=Path),
     help="Kernel files and folders; all known ones if none.",
 )
+@click.option("--strict", is_flag=True, help="Warnings, too, end with exit code 3.")
 @kernels_folder
 @common
-def command(paths: tuple[Path, ...], kernels: tuple[Path, ...]) -> int:
-    """Check kernel files: every fault of every file, with its line; exit code 3 if there is one."""
+def command(paths: tuple[Path, ...], strict: bool, kernels: tuple[Path, ...]) -> int:
+    """
+    Check kernel files: every fault of every file, with its line; exit code 3 if there is one.
+
+    What is allowed but looks like a slip is a warning: a sum of almost 0, one weight that breaks a
+    symmetry, a matrix that was published wrong.
+    """
     from convcli.kernels.kernelfile import check_file
     from convcli.kernels.library import resolver, search_path
+    from convcli.kernels.lint import warnings
 
     places = search_path(kernels)
     files = list(_files(paths or tuple(place.path for place in places)))
-    faults = [
-        fault for file in files for fault in check_file(file, resolve=resolver(places, (file,)))
-    ]
-    for fault in faults:
-        click.echo(str(fault))
-    checked = terminal.count(len(files), "kernel file")
-    click.echo(f"{terminal.count(len(faults), 'fault')} in {checked}.", err=True)
-    return KernelError.exit_code if faults else 0
+    faults, warned = 0, 0
+    for file in files:
+        finder = resolver(places, (file,))
+        found = check_file(file, resolve=finder)
+        doubts = [] if found else warnings(file, resolve=finder)
+        for line in (*found, *(replace(doubt, text=f"warning: {doubt.text}") for doubt in doubts)):
+            click.echo(str(line))
+        faults, warned = faults + len(found), warned + len(doubts)
+    _sum_up(faults, warned, len(files))
+    return KernelError.exit_code if faults or (strict and warned) else 0
+
+
+def _sum_up(faults: int, warned: int, files: int) -> None:
+    told = [terminal.count(faults, "fault"), *[terminal.count(warned, "warning")] * bool(warned)]
+    click.echo(f"{' and '.join(told)} in {terminal.count(files, 'kernel file')}.", err=True)
 
 
 def _files(paths: tuple[Path, ...]) -> Iterator[Path]:

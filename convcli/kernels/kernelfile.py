@@ -88,6 +88,11 @@ def check_file(path: Path, *, resolve: Callable[[str], Recipe] | None = None) ->
     return _read(path, _Wish({}, None, resolve))[1].faults
 
 
+def document(path: Path, findings: Findings) -> Node:
+    """Give what a file says, with the line and column of everything, before it means anything."""
+    return _tree(path, findings, positions=True)
+
+
 def read_heading(path: Path) -> Heading:
     """Read name, title, tags and aliases; a file with faults gives its name and the first one."""
     findings = Findings(str(path))
