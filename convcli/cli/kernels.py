@@ -12,6 +12,7 @@ COMMANDS = {
     "show": "Show a kernel: its numbers, what they do, and commands to copy.",
     "check": "Check kernel files: every fault, with its line.",
     "matrix": "Print the matrix W of y = W x.",
+    "convert": "Write a kernel as other programs take it.",
     "path": "Print the folders where kernels are looked for.",
 }
 """Every command and its summary."""

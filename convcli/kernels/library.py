@@ -5,7 +5,9 @@ Where kernels are kept, and finding one by name.
 
     sobel-x                 a name, or an alias of one
     gaussian:sigma=2        a name with parameters; gaussian:2 gives the first one
-    my/sharper.yaml         a kernel file; also .toml, .csv, .txt, .npy, .png
+    my/sharper.yaml         a kernel file; also .toml, .csv, .txt, .npy
+    sharpen.mat             a file of another program, known again by its content
+    im:3x3: 0,-1,0 ...      a kernel as another program is given it: see `exchange.FORMATS`
 
 A file whose name is the kernel's name is found without reading any other. A broken file stands in
 the way of nothing but itself.
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
-from convcli.kernels import families, kernelfile
+from convcli.kernels import exchange, families, kernelfile
 from convcli.kernels.kernel import Recipe
 from convcli.kernels.kernelfile import KERNEL_SUFFIXES, load_file, read_heading, stem
 from convcli.kernels.number import shown
@@ -32,7 +34,10 @@ if TYPE_CHECKING:
     from convcli.kernels.document import Fault
 
 VARIABLE: Final = "CONVCLI_KERNELS"
-_NUMBER_SUFFIXES: Final = (".csv", ".txt", ".npy", ".png")
+_NUMBER_SUFFIXES: Final = (".csv", ".txt", ".npy")
+_TEXTS: Final = (".csv", ".txt")
+_STORAGE: Final = b"%YAML"
+"""How OpenCV's files begin, whose suffix is that of ours."""
 _MOST_FILES: Final = 10_000
 
 
@@ -108,6 +113,9 @@ def resolver(places: Sequence[Place], trail: tuple[Path, ...]) -> Callable[[str]
 
 def _find(spec: str, places: Sequence[Place], trail: tuple[Path, ...]) -> Recipe:
     path = _as_path(spec)
+    foreign = exchange.inline(spec) if path is None else _foreign(path)
+    if foreign is not None:
+        return foreign
     if path is not None and path.suffix.lower() in _NUMBER_SUFFIXES:
         from convcli.kernels.numberfile import read_numbers
 
@@ -134,8 +142,36 @@ def _find(spec: str, places: Sequence[Place], trail: tuple[Path, ...]) -> Recipe
 def _as_path(spec: str) -> Path | None:
     """Take a spec as a file where it ends like one; `sobel.yaml` in a kernels folder is a name."""
     path = Path(spec)
-    suffixes = (*KERNEL_SUFFIXES, *_NUMBER_SUFFIXES)
-    return path if path.suffix.lower() in suffixes and "\0" not in spec else None
+    known = path.suffix.lower() in {*KERNEL_SUFFIXES, *_NUMBER_SUFFIXES, *exchange.suffixes()}
+    if "\0" in spec or exchange.named_inline(spec):
+        return None
+    return path if known or (path.name != spec and path.is_file()) else None
+
+
+def _foreign(path: Path) -> Recipe | None:
+    """The kernel of a file of another program; None where it is a file of ours."""
+    suffix = path.suffix.lower()
+    if (suffix in KERNEL_SUFFIXES and not _begins(path, _STORAGE)) or suffix == ".npy":
+        return None
+    if suffix in _NUMBER_SUFFIXES and not path.is_file():
+        return None
+    recipe = exchange.read(path)
+    if recipe is None and suffix not in {*KERNEL_SUFFIXES, *_TEXTS}:
+        formats = ", ".join(form.title for form in exchange.FORMATS.values() if form.reads)
+        raise KernelError(
+            f"{printable(str(path))}: nothing in it is known to be a kernel.", f"Read: {formats}."
+        )
+    return replace(recipe, origin=str(path)) if recipe else None
+
+
+def _begins(path: Path, start: bytes) -> bool:
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(start)) == start
+    except OSError:
+        return False
 
 
 def _parsed(spec: str) -> tuple[str, str | None, dict[str, str]]:

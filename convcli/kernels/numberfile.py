@@ -1,8 +1,9 @@
 """
-Kernels kept as bare numbers: .txt and .csv (the grammar of `matrix.py`), .npy, and grey .png.
+Kernels kept as bare numbers: .txt and .csv (the grammar of `matrix.py`), .npy, grey .png and .pgm.
 
 A text file is read like an inline matrix. An array file is read as it is, without a scale; of a
-picture the grey levels are the weights (usually with `scale: sum` beside it).
+picture the grey levels are the weights, usually with `scale: sum` beside it. After `-k` a picture
+is a point spread function: see `exchange.picture`.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from convcli.kernels.kernel import MAX_CELLS, Kernel
 from convcli.wording import printable
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, BinaryIO
 
     from numpy.typing import NDArray
 
 _GREY: Final = {"1", "L", "I", "I;16", "I;16B"}
-SUFFIXES: Final = (".csv", ".txt", ".npy", ".png")
+PICTURES: Final = (".png", ".pgm")
+SUFFIXES: Final = (".csv", ".txt", ".npy", *PICTURES)
 
 
 def read_numbers(name: str | Path) -> Kernel:
@@ -31,14 +33,20 @@ def read_numbers(name: str | Path) -> Kernel:
     try:
         if path.suffix.lower() == ".npy":
             return _from_array(_array(path), where)
-        if path.suffix.lower() == ".png":
-            return _from_array(_grey_levels(path), where)
+        if path.suffix.lower() in PICTURES:
+            with path.open("rb") as file:
+                return read_levels(file, where)
     except FileNotFoundError:
         raise KernelError(f"{where}: {MISSING}", "Check the spelling, and the folder.") from None
     except (OSError, ValueError, EOFError, SyntaxError) as error:
         # The last two are what NumPy and Pillow raise for files that end early.
         raise KernelError(f"{where}: cannot be read: {str(error).splitlines()[0]}") from error
     return _from_text(path, where)
+
+
+def read_levels(file: BinaryIO, where: str) -> Kernel:
+    """Read the grey levels of a PNG or PGM, without a scale; OSError and the like if damaged."""
+    return _from_array(_grey_levels(file, where), where)
 
 
 def _from_text(path: Path, where: str) -> Kernel:
@@ -60,15 +68,15 @@ def _array(path: Path) -> NDArray[Any]:
     return array
 
 
-def _grey_levels(path: Path) -> NDArray[Any]:
+def _grey_levels(file: BinaryIO, where: str) -> NDArray[Any]:
     import numpy as np
     from PIL import Image
 
-    with Image.open(path, formats=["PNG"]) as picture:
+    with Image.open(file, formats=["PNG", "PPM"]) as picture:
         if picture.mode not in _GREY:
-            raise KernelError(f"{printable(str(path))}: is not a grey picture ({picture.mode})")
+            raise KernelError(f"{where}: is not a grey picture ({picture.mode})")
         if picture.width * picture.height > MAX_CELLS:
-            raise KernelError(f"{printable(str(path))}: more than {MAX_CELLS} weights")
+            raise KernelError(f"{where}: more than {MAX_CELLS} weights")
         return np.asarray(picture)
 
 

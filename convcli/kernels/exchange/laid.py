@@ -1,0 +1,230 @@
+"""
+A recipe as one kernel that another program can be given: turned, centred, in whole numbers.
+
+    turned     1 2 3      9 8 7      centred    1 2    1 2 0     whole   0.5 1    1 2
+               4 5 6  ->  6 5 4                 3 4 -> 3 4 0             1.5 0 -> 3 0   * 1/2
+               7 8 9      3 2 1                        0 0 0
+
+Zeros around a kernel change no result away from the edges of the image, and none at the edges
+where these are extended; that is how an anchor is carried to programs that know only the middle.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from convcli.errors import KernelError
+from convcli.kernels.kernel import Bias, Kernel, Recipe
+from convcli.kernels.kernelfile import stem
+from convcli.record import record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convcli.kernels.kernel import Matrix, Operation
+
+LARGEST_DENOMINATOR: Final = 1_000_000
+EIGHT_BITS: Final = 255.0
+
+
+def made(kernel: Kernel, where: str, operation: Operation) -> Recipe:
+    """The recipe of a kernel that was read; its name is that of the file."""
+    name = "inline" if where.endswith(":") else stem(Path(where))
+    # Where the half turn changes nothing there is no convention to speak of.
+    stated = None if kernel.flip_invariant else operation
+    return Recipe(name, (kernel,), operation=stated, origin=where)
+
+
+@record
+class Laid:
+    """
+    weight = matrix * scale: one kernel in a program's convention, and the bias that follows.
+
+    `scale` is exact: 1/9, or the float itself as a fraction.
+    """
+
+    matrix: Matrix
+    scale: Fraction
+    anchor: tuple[int, int]
+    bias: Bias
+    name: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Height in cells."""
+        return len(self.matrix)
+
+    @property
+    def columns(self) -> int:
+        """Width in cells."""
+        return len(self.matrix[0])
+
+    @property
+    def weights(self) -> Matrix:
+        """The matrix with its scale multiplied in."""
+        scale = float(self.scale)
+        return tuple(tuple(cell * scale + 0.0 for cell in row) for row in self.matrix)
+
+    def divided(self) -> tuple[Matrix, Fraction]:
+        """(numbers, divisor): whole numbers and a whole divisor where these are exact."""
+        if not _integral(self.matrix) or self.scale.denominator > LARGEST_DENOMINATOR:
+            return self.weights, Fraction(1)
+        by = self.scale.numerator
+        return tuple(tuple(cell * by + 0.0 for cell in row) for row in self.matrix), Fraction(
+            self.scale.denominator
+        )
+
+    def whole(self, least: int, most: int, target: str) -> tuple[Matrix, Fraction]:
+        """(whole numbers, factor); KernelError where no factor makes them whole and that small."""
+        exact = [[ratio(cell) for cell in row] for row in self.matrix]
+        denominator = math.lcm(*(cell.denominator for row in exact for cell in row))
+        cells = [[int(cell * denominator) for cell in row] for row in exact]
+        divisor = math.gcd(*(cell for row in cells for cell in row)) or 1
+        if denominator == 1:
+            divisor = 1  # whole as they are: written as they were
+        matrix = tuple(tuple(float(cell // divisor) for cell in row) for row in cells)
+        low, high = (end(end(row) for row in matrix) for end in (min, max))
+        if low < least or high > most:
+            raise KernelError(
+                f"{target} takes whole numbers from {least} to {most} only; those of"
+                f" '{self.name}' are not, whatever they are multiplied by.",
+                "Use another format, or round the kernel.",
+            )
+        return matrix, self.scale * divisor / denominator
+
+    def centred(self, *, square: bool = False, sides: Sequence[int] = ()) -> Laid:
+        """Zeros around: the anchor in the middle of odd sides; `sides` are those allowed."""
+        reach = [
+            2 * max(anchor, size - 1 - anchor) + 1
+            for anchor, size in zip(self.anchor, (self.rows, self.columns), strict=True)
+        ]
+        if square:
+            reach = [max(reach)] * 2
+        if sides:
+            reach = [self._allowed(side, sides) for side in reach]
+        top, left = (side // 2 - at for side, at in zip(reach, self.anchor, strict=True))
+        matrix = _framed(self.matrix, (top, left), (reach[0], reach[1]))
+        note = (f"zeros were put around the {self.rows} x {self.columns} weights",)
+        grown = matrix != self.matrix
+        middle = (reach[0] // 2, reach[1] // 2)
+        return replace(self, matrix=matrix, anchor=middle, notes=self.notes + note * grown)
+
+    def _allowed(self, side: int, sides: Sequence[int]) -> int:
+        for known in sides:
+            if known >= side:
+                return known
+        raise KernelError(
+            f"'{self.name}' is {self.rows} x {self.columns} with its anchor at row"
+            f" {self.anchor[0]}, column {self.anchor[1]}; the format holds"
+            f" {', '.join(f'{n} x {n}' for n in sides)}.",
+            "Use another format, or a smaller kernel.",
+        )
+
+    def levels(self) -> tuple[float, tuple[str, ...]]:
+        """The bias in 8-bit levels, and what is to be said of that."""
+        share = self.bias.share
+        note = (f"the bias {share:.4g} of full range became {share * EIGHT_BITS:g}: for 8 bits",)
+        return self.bias.value + share * EIGHT_BITS, note * bool(share)
+
+    def share(self) -> tuple[float, tuple[str, ...]]:
+        """The bias as a share of the full range, and what is to be said of that."""
+        value = self.bias.value
+        note = (f"the bias {value:g} became {value / EIGHT_BITS:.4g} of full range: for 8 bits",)
+        return self.bias.share + value / EIGHT_BITS, note * bool(value)
+
+    def without_bias(self, cure: str) -> tuple[str, ...]:
+        """What to say where the format has no place for a bias, but the program has."""
+        told = cure.format(level=self.levels()[0], percent=100 * self.share()[0])
+        return (f"the bias is not in the kernel: {told}",) * bool(self.bias)
+
+
+def laid(recipe: Recipe, operation: Operation, target: str) -> Laid:
+    """
+    One kernel for a program that convolves or correlates, `target` in messages.
+
+    KernelError where the recipe is more than one linear filter.
+    """
+    if recipe.activation != "none":
+        raise _not_linear(recipe, target, f"its activation {recipe.activation}")
+    (kernel,) = [_folded(recipe, target)] if len(recipe.kernels) > 1 else recipe.kernels
+    if (recipe.operation or "convolve") != operation:
+        kernel = turned(kernel)
+    ranged = recipe.range not in {None, "clip"}
+    notes = (f"range {recipe.range} is not carried over",) * ranged
+    return Laid(kernel.matrix, ratio(kernel.scale), kernel.center, recipe.bias, recipe.name, notes)
+
+
+def each(recipe: Recipe, operation: Operation) -> list[Kernel]:
+    """Every kernel of a recipe in a program's convention."""
+    turn = (recipe.operation or "convolve") != operation
+    return [turned(kernel) if turn else kernel for kernel in recipe.kernels]
+
+
+def turned(kernel: Kernel) -> Kernel:
+    """The half turn: a correlation's numbers for a convolution, and back."""
+    row, column = kernel.center
+    anchor = (kernel.rows - 1 - row, kernel.columns - 1 - column)
+    return replace(kernel, matrix=tuple(line[::-1] for line in kernel.matrix[::-1]), anchor=anchor)
+
+
+def ratio(value: float) -> Fraction:
+    """The simplest fraction that is this float: 1/9 for 0.1111111111111111."""
+    simple = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
+    return simple if float(simple) == value else Fraction(value)
+
+
+def written(value: float | Fraction) -> str:
+    """The shortest text that gives the number back: 1, -0.5, 0.1111111111111111."""
+    number = float(value) + 0.0
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)  # noqa: PLR2004 - as repr does
+
+
+def lines(matrix: Matrix, between: str, after: str = "\n") -> str:
+    """The numbers of a matrix as text."""
+    return after.join(between.join(map(written, row)) for row in matrix)
+
+
+def _folded(recipe: Recipe, target: str) -> Kernel:
+    """Sums and means of kernels are one kernel: their weights are added, anchor on anchor."""
+    if recipe.combine not in {"sum", "mean"}:
+        raise _not_linear(recipe, target, f"combined by {recipe.combine}")
+    share = len(recipe.kernels) if recipe.combine == "mean" else 1
+    top = max(kernel.center[0] for kernel in recipe.kernels)
+    left = max(kernel.center[1] for kernel in recipe.kernels)
+    below = max(kernel.rows - kernel.center[0] for kernel in recipe.kernels)
+    right = max(kernel.columns - kernel.center[1] for kernel in recipe.kernels)
+    size = (top + below, left + right)
+    parts = [
+        _framed(kernel.weights, (top - kernel.center[0], left - kernel.center[1]), size)
+        for kernel in recipe.kernels
+    ]
+    cells = tuple(
+        tuple(math.fsum(part[i][j] for part in parts) for j in range(size[1]))
+        for i in range(size[0])
+    )
+    return Kernel(cells, 1 / share, (top, left))
+
+
+def _framed(matrix: Matrix, at: tuple[int, int], size: tuple[int, int]) -> Matrix:
+    rows, columns = size
+    blank = (0.0,) * columns
+    right = columns - at[1] - len(matrix[0])
+    inner = tuple((0.0,) * at[1] + row + (0.0,) * right for row in matrix)
+    return (blank,) * at[0] + inner + (blank,) * (rows - at[0] - len(matrix))
+
+
+def _integral(matrix: Matrix) -> bool:
+    return all(float(cell).is_integer() for row in matrix for cell in row)
+
+
+def _not_linear(recipe: Recipe, target: str, why: str) -> KernelError:
+    count = f"{len(recipe.kernels)} kernels, " * (len(recipe.kernels) > 1)
+    return KernelError(
+        f"{target} holds one linear filter; '{recipe.name}' is {count}{why}.",
+        "Convert its kernels one by one: write each into a file of its own.",
+    )
