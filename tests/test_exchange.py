@@ -463,3 +463,11 @@ def test_show_tells_where_a_kernel_came_from(
     told = capsys.readouterr().out
     for said in ("anchor at row 0, column 0", "convolve", str(path), "Cells that were nan"):
         assert said in told
+
+
+def test_ffmpeg_takes_no_negative_factor_or_bias() -> None:
+    text = write(Recipe("minus", (Kernel(((1.0, 2.0, 1.0),), -0.5),)), "ffmpeg").data.decode()
+    assert "0m='0 0 0 -1 -2 -1 0 0 0'" in text
+    assert "0rdiv=0.5:" in text
+    with pytest.raises(KernelError, match="not below 0"):
+        write(Recipe("dark", (Kernel(((1.0,),)),), bias=Bias(-3)), "ffmpeg")

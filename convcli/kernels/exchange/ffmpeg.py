@@ -4,7 +4,9 @@ FFmpeg's convolution filter: whole numbers, laid on as written, result = sum * r
     convolution=0m='0 -1 0 -1 5 -1 0 -1 0':1m=...:0rdiv=1:1rdiv=...:0bias=0
 
 `0m` .. `3m` are the planes; 9, 25 or 49 numbers make 3 x 3, 5 x 5 or 7 x 7, and rdiv 0 divides by
-their sum. Numbers with a fraction silently become 0 there, so they are never written.
+their sum. Numbers with a fraction silently become 0 there, so they are never written; a negative
+factor goes into the numbers, as rdiv may not be negative, nor may bias. FFmpeg 5.1.9, at least,
+takes no notice of rdiv and always divides by the sum (by 1 where it is 0).
 Source: FFmpeg, libavfilter/vf_convolution.c.
 """
 
@@ -14,8 +16,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from convcli.errors import KernelError
 from convcli.kernels.exchange import Written
-from convcli.kernels.exchange.laid import laid, lines, made, written
+from convcli.kernels.exchange.laid import laid, lines, made, ratio, written
 from convcli.kernels.exchange.page import Page, looks_like
 from convcli.kernels.kernel import Bias, Kernel
 
@@ -53,7 +56,14 @@ def write_ffmpeg(recipe: Recipe) -> Written:
     """Whole numbers for all planes; KernelError where there are none, or 7 x 7 is too small."""
     one = laid(recipe, "correlate", "FFmpeg's convolution").centred(square=True, sides=SIDES)
     matrix, factor = one.whole(-MOST, MOST, "FFmpeg's convolution")
+    if factor < 0:
+        matrix, factor = tuple(tuple(-cell for cell in row) for row in matrix), -factor
     bias, notes = one.levels()
+    if bias < 0:
+        raise KernelError(f"FFmpeg's bias is not below 0; '{one.name}' has {one.bias}.")
+    total = sum(map(sum, matrix)) or 1.0
+    if factor * ratio(total) != 1:
+        notes = (*notes, f"FFmpeg 5.1 ignores rdiv and divides by {total:g}: use a later one")
     options = ["m='{m}'", f"rdiv={written(factor)}", f"bias={written(bias)}"]
     text = ":".join(f"{plane}{option}" for option in options for plane in PLANES)
     return Written(
