@@ -13,10 +13,11 @@ from convcli.frame import filtered
 from convcli.io.image import CHANNELS
 from convcli.job import Wishes, four_sides, make_job, pair
 from convcli.kernels.kernel import Bias, Kernel, Recipe
-from convcli.kernels.library import find, search_path
+from convcli.kernels.library import search_path
 from convcli.padding import Padding
 from convcli.plan import AUTO, Limits, make_plan
 from convcli.spec import Pixels
+from convcli.template import find
 from convcli.treatment import Kind
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def apply(  # noqa: PLR0913 - the options of the command, by their names
     anchor: Pair | None = None,
     scale: float | str | None = None,
     bias: float | str | None = None,
+    normalize: str | None = None,
     range: str | None = None,  # noqa: A002 - the word of the command
     depth: str | int = "keep",
     channels: str = "each",
@@ -80,6 +82,7 @@ def apply(  # noqa: PLR0913 - the options of the command, by their names
         anchor=anchor,
         scale=scale,
         bias=bias,
+        normalize=normalize,
         range=range,
         depth=depth,
         channels=channels,
@@ -107,6 +110,7 @@ def wanted(  # noqa: PLR0913 - as `apply`
     anchor: Pair | None = None,
     scale: float | str | None = None,
     bias: float | str | None = None,
+    normalize: str | None = None,
     range: str | None = None,  # noqa: A002 - the word of the command
     depth: str | int = "keep",
     channels: str = "each",
@@ -127,6 +131,7 @@ def wanted(  # noqa: PLR0913 - as `apply`
             anchor=None if anchor is None else pair(_words(anchor), "anchor", 0),
             scale=None if scale is None else str(scale),
             bias=None if bias is None else Bias.parse(str(bias)),
+            normalize=normalize,
             pixels=Pixels(range, str(depth), channels, alpha, "linear" if linear else "encoded"),
         ),
     )

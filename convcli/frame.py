@@ -84,7 +84,8 @@ def framed(  # noqa: PLR0913 - a picture, what is to be done, and who is told
         ready(len(work.samples))
         with clock.phase("verify"), about(name):
             verified = _verified(part, image.samples, plan, work.samples, work.clipped)
-        said = (*image.notes, *plan.treatment.notes, *_beyond(image.samples, plan), *result.notes)
+        noted = (*image.notes, *plan.treatment.notes, *_beyond(image.samples, plan))
+        said = (*noted, *result.notes, *work.clipped.notes)
         return Frame(work.clipped, verified, said)
 
     with closing(work):

@@ -24,7 +24,18 @@ from convcli.pixels import DEPTHS
 from convcli.policy import check_sums
 from convcli.record import record
 from convcli.response import RANGES
-from convcli.spec import ALPHAS, EXTENTS, LIGHTS, SCALES, Extent, Job, Pair, Pixels, Stage
+from convcli.spec import (
+    ALPHAS,
+    EXTENTS,
+    LIGHTS,
+    NORMALIZES,
+    SCALES,
+    Extent,
+    Job,
+    Pair,
+    Pixels,
+    Stage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +62,7 @@ class Wishes:
     anchor: Pair | None = None
     scale: str | None = None
     bias: Bias | None = None
+    normalize: str | None = None
     pixels: Pixels = field(default_factory=Pixels)
 
 
@@ -73,7 +85,10 @@ def make_job(recipes: Sequence[Recipe], wishes: Wishes) -> Job:
         for number, recipe in enumerate(recipes)
         for stage in _stages(recipe, wishes, wishes.bias if number == last else None)
     )
+    if wishes.normalize not in {None, "none"}:
+        stages = (*stages[:-1], _scored(stages[-1], wishes.normalize or ""))
     stated = [recipe.range for recipe in recipes if recipe.range]
+    stated += ["signed"] * (stages[-1].normalize is not None)
     pixels = wishes.pixels
     if pixels.range is None and stated:
         pixels = Pixels(stated[-1], pixels.depth, pixels.channels, pixels.alpha, pixels.light)
@@ -93,6 +108,7 @@ def _check_words(wishes: Wishes) -> None:
     for option, word, known in (
         ("operation", wishes.operation or "convolve", OPERATIONS),
         ("extent", wishes.extent, EXTENTS),
+        ("normalize", wishes.normalize or "none", NORMALIZES),
         ("range", pixels.range or "clip", RANGES),
         ("depth", pixels.depth, DEPTHS),
         ("alpha", pixels.alpha, ALPHAS),
@@ -147,11 +163,13 @@ def _stage(recipe: Recipe, wishes: Wishes, bias: Bias) -> Stage:
             f"The weights of '{recipe.name}' add up to more than a 64-bit number holds.",
             "Make them smaller, and the factor larger.",
         )
+    if recipe.across:
+        bank, scale = bank.swapaxes(0, 1), scale[:1]
     return Stage(
         bank=bank,
         anchor=anchor,
         scale=scale,
-        bias=(0.0,) * len(recipe.kernels),
+        bias=(0.0,) * len(bank),
         combine=recipe.combine,
         activation=recipe.activation,
         padding=wishes.padding,
@@ -163,6 +181,25 @@ def _stage(recipe: Recipe, wishes: Wishes, bias: Bias) -> Stage:
         offset_share=bias.share,
         name=recipe.label,
     )
+
+
+def _scored(stage: Stage, normalize: str) -> Stage:
+    """A stage whose taps have size 1, for ncc about their mean; KernelError for several filters."""
+    if len(stage.bank) > 1 or stage.padding.mode == "normalize":
+        raise KernelError(
+            f"--normalize {normalize} compares one kernel with the image; '{stage.name}' is"
+            f" {len(stage.bank)} filters, with --padding {stage.padding}.",
+            "Name one of its kernels, and another padding.",
+        )
+    bank = stage.bank
+    sums = bank.sum(axis=(2, 3), keepdims=True)
+    if normalize == "ncc" and sums.any():  # whole taps stay whole, so that sums stay exact
+        bank = bank * float(bank[0, 0].size) - sums
+    size = math.sqrt(float((bank * bank).sum()))
+    if not size or abs(bank).max() <= ZERO_SUM * abs(stage.bank).max():
+        raise KernelError(f"'{stage.name}' is flat: every place would match it alike.")
+    signed = math.copysign(1 / size, stage.scale[0])
+    return replace(stage, bank=bank, scale=(signed,), normalize=normalize)
 
 
 def _laid(kernel: Kernel, anchor: Pair | None, name: str) -> tuple[Values, Pair]:

@@ -94,20 +94,44 @@ def _stretched(full: float, span: tuple[float, float]) -> tuple[float, float]:
     return gain, -span[0] * gain
 
 
+@record
+class Best:
+    """The greatest score of --normalize, and the row and column of the kernel's top left cell."""
+
+    score: float
+    row: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"best match at row {self.row}, column {self.column}: {self.score:.3f}"
+
+
 @mutable
 class Clipped:
-    """How many of the `total` colour samples were cut, below and above; the `span` of a stretch."""
+    """
+    How many of the `total` colour samples were cut, below and above; the `span` of a stretch; the
+    `best` match where scores were asked for.
+    """
 
     below: int = 0
     above: int = 0
     total: int = 0
     span: tuple[float, float] = (0.0, 0.0)
+    best: Best | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The best match, as a sentence."""
+        return (str(self.best),) if self.best else ()
 
     def add(self, other: Clipped) -> None:
         """Count another tile."""
         self.below += other.below
         self.above += other.above
         self.total += other.total
+        found = [best for best in (self.best, other.best) if best]
+        # Of equal scores the first in reading order, whatever the tiles.
+        self.best = min(found, key=lambda b: (-b.score, b.row, b.column), default=None)
 
 
 @record

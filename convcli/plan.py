@@ -57,6 +57,9 @@ FLOAT64 = 8
 MAPS = 8
 """Channels of float64 that premultiplying, or going to linear light and back, holds for a while."""
 
+SCORED = 4
+"""Times as much that scores take: the window and its squares as float64, and sums of both."""
+
 SHARE = 0.5
 """Share of the machine's memory that a job may take unless told otherwise."""
 
@@ -256,17 +259,21 @@ def _bears_noise(treatment: Treatment) -> bool:
     It would not where a result is divided by little, stretched, squared, or made steep.
     """
     stages, finish = treatment.stages, treatment.finish
+    scores = any(stage.normalize for stage in stages)
     amplified = (
         treatment.divides
         or finish.range == "stretch"
         or any(
             stage.padding.mode == "normalize" or stage.activation == "square" for stage in stages
         )
+        or (scores and not (finish.scale.whole and treatment.scale.whole))
     )
     if amplified or not finish.scale.whole:
         return not amplified
     largest = max(abs(treatment.scale.low), treatment.scale.high)
     steep = STEEP if treatment.linear else 1.0
+    if scores:  # divided by what varies in a window of whole samples, which is no less than 0.7
+        steep *= 1.5 * max(stage.level for stage in stages)
     return gain(stages) * largest * finish.unit * steep < QUIET
 
 
@@ -314,7 +321,7 @@ def working(treatment: Treatment, stages: Sequence[StagePlan], shape: Shape, til
     sides, scratch = [*tile], 0
     for stage, planned in zip(treatment.stages[::-1], stages[::-1], strict=True):
         sides = [min(side, most) for side, most in zip(sides, planned.shape, strict=False)]
-        scratch += 2 * sides[0] * sides[1] * channels * FLOAT64
+        scratch += 2 * sides[0] * sides[1] * channels * FLOAT64 * (SCORED if stage.normalize else 1)
         strips = (len(stage.bank) + 2) * CACHED * FLOAT64
         scratch += strips if planned.body == NUMPY else planned.scratch
         sides = [(n - 1) * stage.stride[axis] + stage.reach(axis) for axis, n in enumerate(sides)]

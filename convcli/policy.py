@@ -62,13 +62,16 @@ def settle(job: Job, kind: Kind, target: Target) -> Treatment:
     scale = Scale.of(kind.dtype, "numbers" if kind.layout == "numbers" else "picture")
     dtype = DEPTHS[job.pixels.depth](kind.dtype)
     written = Scale.of(dtype, target)
-    stages = tuple(_resolved(stage, scale) for stage in job.stages)
+    level = scale.full if scale.full and written.full else 1.0
+    stages = tuple(replace(_resolved(stage, scale), level=level) for stage in job.stages)
     if written.full is None:  # numbers without white: shares as the last layer gives them
         stages = (*stages[:-1], replace(stages[-1], gain=1.0))
     weights, letters = _mix(job.pixels.channels, kind)
     alpha = _alpha(job.pixels.alpha, stages, kind, letters)
     alpha, lost = _kept(job, stages, 1 if weights else kind.colours, alpha)
     linear, notes = _light(job.pixels.light, kind)
+    if linear and any(stage.normalize for stage in stages):
+        raise UsageError("--linear would redo a curve over scores.", "Leave --linear out.")
     ranged, more = _range(job.pixels.range or "clip", written)
     treatment = Treatment(
         stages=stages,
@@ -155,6 +158,8 @@ def _alpha(wish: str, stages: Sequence[Stage], kind: Kind, letters: slice | None
     if not kind.alpha or wish == "drop":
         return "none"
     averages = all(_averages(stage) for stage in stages)
+    if any(stage.normalize for stage in stages) and wish in {"auto", "keep"}:
+        return "carried"  # scores are of colours as they are stored
     if letters is not None:
         if wish in {"premultiply", "straight"}:
             raise UsageError(
@@ -201,7 +206,8 @@ def _kept(
 
 def _averages(stage: Stage) -> bool:
     """Whether the stage is one linear filter whose weights add up to something."""
-    plain = stage.activation == "none" and not any(stage.bias) and not stage.across
+    apart = stage.across or stage.normalize is not None
+    plain = stage.activation == "none" and not any(stage.bias) and not apart
     return plain and len(stage.bank) == 1 and not zero_sum(stage)[0]
 
 

@@ -299,7 +299,8 @@ def _streamed(source: str, target: str, job: Job, limits: Limits, writing: Writi
             with clock.phase("verify"):
                 verified = compared(part, made) if part and made else {}
         item = _done(_item(source, target, job, plan, windowed.header), clipped, clock)
-        notes = (*first.notes, *plan.notes, *result.notes, *_lost(result, form, writing))
+        notes = (*first.notes, *plan.notes, *result.notes, *clipped.notes)
+        notes += _lost(result, form, writing)
         return replace(item, bytes_out=size, notes=notes, **verified)
 
 

@@ -71,6 +71,13 @@ SCALES = {
 }
 """Or a number, which multiplies the weights."""
 
+NORMALIZES = {
+    "none": "the sums as they are",
+    "ncc": "-1 to 1, how well kernel and window agree about their means (TM_CCOEFF_NORMED)",
+    "ccorr": "-1 to 1, the same without taking means off (TM_CCORR_NORMED)",
+}
+"""What the sums of the last kernel are divided by: see `engines.scored`."""
+
 AXES = ("row", "column")
 
 
@@ -86,7 +93,8 @@ class Stage:
     in_channel the bank is applied to every channel of the image alone; otherwise in_channels is
     the number of channels, and products are summed across them, as a CNN layer does. `scale` is
     kept apart so that integer taps accumulate exactly. `offset` plus `offset_share` of the full
-    range is added to the finished value, in sample units (see `pixels`).
+    range is added to the finished value, in sample units (see `pixels`). `normalize` divides the
+    sum by the size of the window under it; `level` is what a perfect match then gives.
 
     A layer reads `across` all channels even if it has but one in_channel. With `groups` the bank is
     block-diagonal: filters of one group have weights for its in_channels only, and zeros, which
@@ -114,6 +122,8 @@ class Stage:
     reads_shares: bool = False
     gives_shares: bool = False
     gain: float = 1.0
+    normalize: str | None = None
+    level: float = 1.0
     name: str = ""
 
     @property
@@ -165,16 +175,18 @@ class Stage:
         return self.size(0, rows), self.size(1, columns), self.channels(channels)
 
     def channels(self, channels: int) -> int:
-        """Channels of the output for those of the input; KernelError for a layer of others."""
+        """Channels of the output for those of the input; KernelError for a filter of others."""
         filters, wanted = self.bank.shape[:2]
         if not self.each and channels != wanted:
-            raise KernelError(
-                f"Layer '{self.name}' reads {counted(wanted)}, and is given {counted(channels)}.",
-                "Alpha is no channel of a layer. For a layer of 1: --channels luma, or sum."
-                if wanted == 1
-                else "Alpha is no channel of a layer: it reads colours only.",
-            )
+            raise KernelError(*self._misfit(wanted, channels))
         return (1 if self.combine else filters) * (channels if self.each else 1)
+
+    def _misfit(self, wanted: int, channels: int) -> tuple[str, str]:
+        reads = f"'{self.name}' reads {counted(wanted)}, and is given {counted(channels)}."
+        if not self.across:
+            return reads, "Use an image, or a template, of as many."
+        one = " For a layer of 1: --channels luma, or sum." if wanted == 1 else ""
+        return f"Layer {reads}", f"Alpha is no channel of a layer: it reads colours only.{one}"
 
     def needs(self, axis: int, start: int, stop: int, size: int) -> Index:
         """

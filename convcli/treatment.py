@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli import light
-from convcli.pixels import Clipped, not_whole
+from convcli.engines.scored import scored
+from convcli.pixels import Best, Clipped, not_whole
 from convcli.record import record
 from convcli.source import Filtered, Mapped
 
@@ -150,6 +151,11 @@ class Treatment:
         self, chain: Source, window: Window, span: tuple[float, float], out: NDArray[Any]
     ) -> Clipped:
         """The chain's window as finished samples in `out`; by the engine itself where it can."""
+        if self.stages[-1].normalize:
+            values = chain.read(window)
+            cut = self.finish(values, span, out)
+            cut.best = self._best(values, window)
+            return cut
         ending = self.finish.ending(span)
         every = len(range(out.shape[2])[self.finish.named]) == out.shape[2]
         if ending is None or not every or not (isinstance(chain, Filtered) and chain.writes):
@@ -159,9 +165,19 @@ class Treatment:
             raise not_whole()
         return Clipped(cut.below, cut.above, out.size)
 
+    def _best(self, values: Values, window: Window) -> Best:
+        """The greatest score of a window, and where its kernel's top left cell lies."""
+        stage, named = self.stages[-1], values[..., self.finish.named]
+        scores = np.nan_to_num(named, nan=-np.inf).max(axis=2)
+        row, column = map(int, np.unravel_index(scores.argmax(), scores.shape))
+        place = (window.top + row, window.left + column)
+        at = [n * stage.stride[axis] - stage.added(axis)[0] for axis, n in enumerate(place)]
+        return Best(float(scores[row, column]) / stage.level, at[0], at[1])
+
     def _filtered(
         self, source: Source, stage: Stage, engine: Engine, fill: tuple[float, ...]
     ) -> Source:
+        engine = scored(engine) if stage.normalize else engine
         if self.letters is not None:
             return Filtered(source, stage, engine, fill, self.letters, carry(stage))
         if self.carries:
@@ -265,6 +281,7 @@ def carry(stage: Stage) -> Stage:
         shift=0.0,
         activation="none",
         offset=0.0,
+        normalize=None,
         across=False,
         groups=1,
         gain=1.0,

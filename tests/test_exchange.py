@@ -56,7 +56,7 @@ def through(recipe: Recipe, name: str, folder: Path) -> Recipe:
 
 def inner(recipe: Recipe) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """The filtered image away from its edges: zeros around a kernel widen what is padded."""
-    return apply(IMAGE, recipe)[3:-3, 3:-3]  # type: ignore[no-any-return]  # NumPy says Any
+    return apply(IMAGE, recipe)[3:-3, 3:-3]
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -257,8 +257,7 @@ GEGL = {
 @pytest.mark.parametrize("spelling", GEGL)
 def test_gegl_has_letters_for_columns_in_three_spellings(spelling: str) -> None:
     recipe = read_text("gegl", GEGL[spelling])
-    assert recipe.kernel.weights[1] == (0, 0.5, 0, -0.5, 0)
-    assert recipe.kernel.weights[2] == (0, 1, 0, -1, 0)
+    assert list(recipe.kernel.weights[1:3]) == [(0, 0.5, 0, -0.5, 0), (0, 1, 0, -1, 0)]
     assert recipe.bias == Bias(share=0.25)
     assert recipe.operation == "correlate"
 
@@ -325,7 +324,7 @@ def test_a_bank_of_torch_is_a_kernel_if_it_is_one(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", np.arange(6.0).reshape(1, 1, 2, 3))
     recipe = find(str(tmp_path / "a.npz"))
     assert recipe.operation == "correlate"
-    assert recipe.kernel.matrix == ((0, 1, 2), (3, 4, 5))
+    assert list(recipe.kernel.matrix) == [(0, 1, 2), (3, 4, 5)]
     np.savez(tmp_path / "b.npz", np.zeros((2, 1, 3, 3)))
     with pytest.raises(KernelError, match="several filters"):
         find(str(tmp_path / "b.npz"))

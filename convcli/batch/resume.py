@@ -54,7 +54,7 @@ def _stage(stage: Stage) -> dict[str, Any]:
     plain = (
         *("name", "anchor", "scale", "bias", "combine", "shift", "activation", "extent", "pad_by"),
         *("stride", "dilation", "offset", "offset_share"),
-        *("across", "groups", "reads_shares", "gives_shares"),
+        *("across", "groups", "reads_shares", "gives_shares", "normalize"),
     )
     return {
         **{name: getattr(stage, name) for name in plain},

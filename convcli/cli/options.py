@@ -34,7 +34,7 @@ from convcli.padding import PADDINGS
 from convcli.pixels import DEPTHS
 from convcli.record import mutable
 from convcli.response import RANGES
-from convcli.spec import ALPHAS, CHANNELS, EXTENTS, SCALES
+from convcli.spec import ALPHAS, CHANNELS, EXTENTS, NORMALIZES, SCALES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -170,6 +170,12 @@ filtering = stacked(
             "--bias",
             metavar="V|P%",
             help="Add V sample units, or P % of the full range, to the result.",
+        ),
+        _filter(
+            "--normalize",
+            type=Word(NORMALIZES),
+            metavar="WORD",
+            help=explained("Make scores of the sums of the last kernel.", NORMALIZES, "none"),
         ),
         _pixels(
             "--range",

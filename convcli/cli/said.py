@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
     from convcli.job import Wishes
     from convcli.kernels.kernel import Bias, Recipe
+    from convcli.kernels.library import Place
     from convcli.padding import Padding
     from convcli.plan import Limits
     from convcli.run import Frames, Writing
     from convcli.spec import Extent, Job
 
+
+TEMPLATE = "template:"
+"""Of `-k`: the kernel is a picture."""
 
 FRAMES = {"all": "every one, in order", "first": "the first one alone"}
 """Words of --frames."""
@@ -44,6 +48,7 @@ class Said(Laid):
     kernels: tuple[Path, ...]
     scale: str | None
     bias: str | None
+    normalize: str | None
     range: str | None
     depth: str
     channels: str
@@ -74,17 +79,26 @@ class Written(TypedDict):
 
 def recipes(filters: Sequence[tuple[str, str]], folders: Sequence[Path]) -> list[Recipe]:
     """The kernels of `-k` and `-m`, in the order they were given."""
+    from convcli.kernels import library
     from convcli.kernels.kernel import Recipe
-    from convcli.kernels.library import find, search_path
     from convcli.kernels.matrix import parse_matrix
 
-    places = search_path(folders)
+    places = library.search_path(folders)
     return [
-        find(text, places)
+        _named(text, places)
         if option == "kernel"
         else Recipe("matrix", (parse_matrix(text, "--matrix"),), origin="inline")
         for option, text in filters
     ]
+
+
+def _named(text: str, places: Sequence[Place]) -> Recipe:
+    """Only a template needs what reads images, which `kernels show` does not wait for."""
+    from convcli.kernels.library import find
+
+    if text.startswith(TEMPLATE):
+        from convcli.template import find
+    return find(text, places)
 
 
 def kernel_files(filters: Sequence[tuple[str, str]], found: Sequence[Recipe]) -> Iterator[str]:
@@ -110,6 +124,7 @@ def wishes(said: Said) -> Wishes:
         laid(said),
         scale=_scale(said["scale"]),
         bias=_bias(said["bias"]) if said["bias"] else None,
+        normalize=said["normalize"],
         pixels=_policy(said),
     )
 

@@ -195,9 +195,9 @@ class Recipe:
     result = activation(combine(kernel_1 * x, kernel_2 * x, ...) + bias), then `range`.
 
     A plain kernel is a recipe of one. One with `layers` has no kernels: what it reads and gives is
-    in `units` of samples, or full: 1 is white. `operation` is the convention
-    that the numbers were written for, and None where it makes no difference or the file does not
-    say; the command line wins.
+    in `units` of samples, or full: 1 is white. `operation` is the convention that the numbers were
+    written for and None where it makes no difference or the file does not say; the command line
+    wins. `across`: the kernels are the channels of one filter, whose products are summed.
     """
 
     name: str
@@ -218,11 +218,12 @@ class Recipe:
     parameters: tuple[tuple[str, Parameter], ...] = ()
     layers: tuple[Layer, ...] = ()
     units: str = "samples"
+    across: bool = False
 
     def __post_init__(self) -> None:
         if not self.kernels and not self.layers:
             raise KernelError(f"'{self.name}' has no kernels", "Give at least one.")
-        if len(self.kernels) > 1 and self.combine is None:
+        if len(self.kernels) > 1 and self.combine is None and not self.across:
             raise KernelError(
                 f"'{self.name}' has {len(self.kernels)} kernels and no way to combine them",
                 f"Add 'combine:', one of {', '.join(COMBINES)}.",

@@ -149,6 +149,8 @@ def laid(recipe: Recipe, operation: Operation, target: str) -> Laid:
 
     KernelError where the recipe is more than one linear filter.
     """
+    if recipe.across:
+        raise _not_linear(recipe, target, "the channels of one filter")
     if recipe.activation != "none":
         raise _not_linear(recipe, target, f"its activation {recipe.activation}")
     (kernel,) = [_folded(recipe, target)] if len(recipe.kernels) > 1 else recipe.kernels
