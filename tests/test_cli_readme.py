@@ -17,6 +17,7 @@ from convcli.batch.existing import EXISTS
 from convcli.batch.naming import FIELDS
 from convcli.cli.main import COMMANDS, group, run
 from convcli.cli.options import ENGINE_WORDS, RANGE_WORDS
+from convcli.kernels.exchange import FORMATS
 from convcli.kernels.families import FAMILIES
 from convcli.kernels.kernelfile import KEYS
 from convcli.kernels.layers import KEYS as LAYER_KEYS
@@ -24,7 +25,7 @@ from convcli.kernels.library import Place, listing, shipped_kernels
 from convcli.padding import PADDINGS
 from convcli.report import COLUMNS, SCHEMA
 from convcli.response import ACTIVATIONS, COMBINES
-from convcli.spec import ALPHAS, CHANNELS, EXTENTS, SCALES
+from convcli.spec import ALPHAS, CHANNELS, EXTENTS, NORMALIZES, SCALES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,8 @@ def test_every_option_is_in_the_readme() -> None:
 
 def test_every_word_of_the_tables_is_in_the_readme() -> None:
     tables = (ALPHAS, CHANNELS, EXTENTS, SCALES, RANGE_WORDS, COMBINES, ACTIVATIONS, FAMILIES)
-    words = {word for table in tables for word in table}
+    words = {word for table in (*tables, NORMALIZES) for word in table}
+    words |= {name for name, form in FORMATS.items() if form.writes}
     assert not {word for word in words if not re.search(rf"(`|\| |# ){word}\b", README)}
     assert "`auto`" in README
     assert "auto" in ENGINE_WORDS

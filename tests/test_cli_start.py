@@ -51,6 +51,8 @@ def call(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
         ["kernels"],
         ["kernels", "list"],
         ["kernels", "path"],
+        ["kernels", "convert", "--help"],
+        ["kernels", "convert", "sobel-x", "--to", "vips"],
         ["completion", "bash"],
         ["info", "--help"],
     ],

@@ -415,7 +415,7 @@ def test_pickles_and_zip_bombs_are_not_unpacked(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", matrix=np.array([{}], dtype=object))
     with pytest.raises(KernelError, match="cannot be read"):
         find(str(tmp_path / "a.npz"))
-    np.savez_compressed(tmp_path / "b.npz", matrix=np.zeros((3000, 3000)))
+    np.savez_compressed(tmp_path / "b.npz", matrix=np.zeros((2100, 2100)))
     with pytest.raises(KernelError, match="unpacks to more than"):
         find(str(tmp_path / "b.npz"))
 
@@ -470,3 +470,31 @@ def test_ffmpeg_takes_no_negative_factor_or_bias() -> None:
     assert "0rdiv=0.5:" in text
     with pytest.raises(KernelError, match="not below 0"):
         write(Recipe("dark", (Kernel(((1.0,),)),), bias=Bias(-3)), "ffmpeg")
+
+
+HOSTILE = {
+    "grass": ["\n" * 300_000 + "x", "TITLE a\nMATRIX 3\n" + "\n" * 300_000, " " * 300_000 + "x"],
+    "imagemagick": ["a" + " " * 300_000 + "@x", "1" * 300_000, "3x3:" + "1," * 300_000],
+    "gegl": ["gegl:convolution-matrix " + "a" * 300_000, "((((" * 100_000],
+    "svg": ["<svg>" + "<g/>" * 30_000 + "</svg>", "<svg é='" + "é" * 300_000],
+    "opencv": ["a: !!opencv-matrix\n" * 20_000, "{" * 100_000],
+    "ffmpeg": ["0m=" * 100_000],
+    "sharp": ['{"kernel": [' + "1e999," * 9 + "1]}", '{"kernel": ' + "9" * 5000 + "}"],
+    "gmic": ["(" + "1;" * 100_000 + ")"],
+    "vips": ["1 1\n" + "\n" * 300_000],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, n) for name, texts in HOSTILE.items() for n in range(len(texts))]
+)
+def test_no_text_keeps_a_reader_busy(name: str, number: int) -> None:
+    # What would take minutes if a pattern went back over the text for every character.
+    with pytest.raises(KernelError):
+        read_text(name, HOSTILE[name][number])
+
+
+def test_a_large_kernel_of_odd_numbers_is_refused_before_it_is_multiplied_out() -> None:
+    cells = tuple(tuple(1 / (2 * (7 * i + j) + 1) for j in range(51)) for i in range(51))
+    with pytest.raises(KernelError, match="whole numbers"):
+        write(Recipe("odd", (Kernel(cells),)), "grass")

@@ -15,7 +15,6 @@ and one channel is one kernel, correlated.
 from __future__ import annotations
 
 import io
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
     from convcli.kernels.kernel import Recipe
 
-_ROW: Final = re.compile(r"[^;,]+(;[^;,]+)+")
 _BANK: Final = 4
 _NAMES: Final = ("matrix", "weights", "kernel", "arr_0")
 

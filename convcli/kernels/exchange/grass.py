@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from convcli.kernels.kernel import Matrix, Recipe
 
 _BLOCK: Final = re.compile(
-    r"\s*(?:TITLE([^\n]*)\n)?\s*MATRIX\s+(\S+)[^\n]*\n(.*?)\n\s*DIVISOR\s+(\S+)[^\n]*\n\s*TYPE\s+(\S)",
+    r"\s*(?:TITLE([^\n]*)\n\s*)?MATRIX\s+(\S+)[^\n]*\n(.*?)"
+    r"\n[ \t]*DIVISOR\s+(\S+)[^\n]*\n\s*TYPE\s+(\S)",
     re.DOTALL | re.IGNORECASE,
 )
 MOST: Final = 2**31 - 1

@@ -33,7 +33,7 @@ GEOMETRY: Final = re.compile(
     r"\s*([0-9]+)(?:x([0-9]+))?(?:\+([0-9]+)\+([0-9]+))?([@<>]?)\s*:", re.IGNORECASE
 )
 COMPOSE: Final = {"max": "Lighten", "min": "Darken"}
-_ABSENT: Final = {"nan", "-"}
+_ABSENT: Final = re.compile(r"(?<![^\s,])(?:nan|-)(?![^\s,])", re.IGNORECASE)
 
 
 def sniff_imagemagick(data: bytes, suffix: str) -> bool:
@@ -46,15 +46,14 @@ def read_imagemagick(data: bytes, where: str) -> Recipe:
     page = Page.of(data, where)
     if page.text.lstrip().startswith("@"):
         raise page.wrong(0, "a file of kernels", "Give the file itself: -k kernels.kernel")
-    kernels, masked = [], False
-    for start, stop in _parts(page):
-        found, absent = _part(page, start, stop)
-        kernels += found
-        masked |= absent
+    # Zeros of the same length, so that every position stays right.
+    zeros, masked = _ABSENT.subn(lambda cell: "0".rjust(len(cell[0])), page.text)
+    page = Page(zeros, where)
+    kernels = [kernel for start, stop in _parts(page) for kernel in _part(page, start, stop)]
     if not kernels:
         raise page.wrong(0, "there is no kernel", "Write 3x3: 0,-1,0 -1,5,-1 0,-1,0")
     recipe = made(kernels[0], where, "convolve")
-    about = "Cells that were nan have the weight 0." * masked
+    about = "Cells that were nan have the weight 0." * (masked > 0)
     if len(kernels) == 1:
         return replace(recipe, about=about)
     about = f"The greatest of {len(kernels)} results, as compose:Lighten gives it. {about}".strip()
@@ -89,24 +88,21 @@ def _parts(page: Page) -> Iterator[tuple[int, int]]:
         start += len(piece) + 1
 
 
-def _part(page: Page, start: int, stop: int) -> tuple[list[Kernel], bool]:
+def _part(page: Page, start: int, stop: int) -> list[Kernel]:
     body = page.text[start:stop].strip()
-    if body[0].isalpha() and body[:3].lower() != "nan":
+    if body[0].isalpha():
         try:
-            return named(body), False
+            return named(body)
         except KernelError as error:
             raise page.wrong(page.text.index(body, start), error.message, error.hint) from None
     geometry = GEOMETRY.match(page.text, start, stop)
-    cells = [
-        0.0 if cell[0].lower() in _ABSENT else page.number(cell[0], cell.start())
-        for cell in page.cells(geometry.end() if geometry else start, stop)
-    ]
-    absent = any(cell[0].lower() in _ABSENT for cell in page.cells(start, stop))
+    at = geometry.end() if geometry else start
+    cells = page.numbers(at, stop)
     kernel = _sized(page, geometry, cells) if geometry else Kernel(page.square(cells, start))
     if geometry is None or not geometry[5]:
-        return [kernel], absent
+        return [kernel]
     try:
-        return turns(kernel, geometry[5]), absent
+        return turns(kernel, geometry[5])
     except KernelError as error:
         raise page.wrong(geometry.start(5), error.message) from None
 

@@ -23,12 +23,13 @@ from convcli.kernels.kernelfile import stem
 from convcli.record import record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from convcli.kernels.kernel import Matrix, Operation
 
 LARGEST_DENOMINATOR: Final = 1_000_000
 EIGHT_BITS: Final = 255.0
+_FAR: Final = 2**80
 
 
 def made(kernel: Kernel, where: str, operation: Operation) -> Recipe:
@@ -82,7 +83,7 @@ class Laid:
     def whole(self, least: int, most: int, target: str) -> tuple[Matrix, Fraction]:
         """(whole numbers, factor); KernelError where no factor makes them whole and that small."""
         exact = [[ratio(cell) for cell in row] for row in self.matrix]
-        denominator = math.lcm(*(cell.denominator for row in exact for cell in row))
+        denominator = _common(cell for row in exact for cell in row)
         cells = [[int(cell * denominator) for cell in row] for row in exact]
         divisor = math.gcd(*(cell for row in cells for cell in row)) or 1
         if denominator == 1:
@@ -218,6 +219,16 @@ def _framed(matrix: Matrix, at: tuple[int, int], size: tuple[int, int]) -> Matri
     right = columns - at[1] - len(matrix[0])
     inner = tuple((0.0,) * at[1] + row + (0.0,) * right for row in matrix)
     return (blank,) * at[0] + inner + (blank,) * (rows - at[0] - len(matrix))
+
+
+def _common(cells: Iterable[Fraction]) -> int:
+    """The common denominator, as long as it is one that any format could use."""
+    denominator = 1
+    for cell in cells:
+        denominator = math.lcm(denominator, cell.denominator)
+        if denominator > _FAR:
+            return _FAR
+    return denominator
 
 
 def _integral(matrix: Matrix) -> bool:

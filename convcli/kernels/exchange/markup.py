@@ -40,8 +40,10 @@ class _Reader:
 
     page: Page
     parser: expat.XMLParserType
+    data: bytes
     elements: list[Element] = field(default_factory=list)
     open: list[Element] = field(default_factory=list)
+    seen: tuple[int, int] = (0, 0)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         at = self.at()
@@ -66,27 +68,26 @@ class _Reader:
         if internal:
             raise self.page.wrong(self.at(), "declarations of its own: entities are not expanded")
 
-    def entity(self, *_: object) -> None:
-        raise self.page.wrong(self.at(), "an entity is declared: entities are not expanded")
-
     def at(self) -> int:
-        """The position in the text; the parser counts bytes of UTF-8."""
-        before = self.page.text.encode()[: max(self.parser.CurrentByteIndex, 0)]
-        return len(before.decode(errors="ignore"))
+        """The position in the text; the parser counts bytes of UTF-8, and never goes back."""
+        bytes_before, characters = self.seen
+        here = max(self.parser.CurrentByteIndex, bytes_before)
+        characters += len(self.data[bytes_before:here].decode(errors="ignore"))
+        self.seen = (here, characters)
+        return characters
 
 
 def elements(page: Page) -> list[Element]:
     """Every element in order; KernelError for text that is no XML, with its line."""
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
-    reader = _Reader(page, parser)
+    reader = _Reader(page, parser, page.text.encode())
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.text
     parser.StartDoctypeDeclHandler = reader.doctype
-    parser.EntityDeclHandler = reader.entity
     try:
-        parser.Parse(page.text.encode(), True)  # noqa: FBT003 - expat takes positions only
+        parser.Parse(reader.data, True)  # noqa: FBT003 - expat takes positions only
     except expat.ExpatError as error:
         raise _broken(page, error) from None
     return reader.elements

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _NAMED: Final = re.compile(r"([A-Za-z]+)[\s:,]*([^@<>]*?)([@<>]?)\s*")
 _QUANTUM: Final = 1 / 65_535
 _EIGHTH: Final = 45
+_LONGEST: Final = 200
 
 COMPASS: Final = {
     "sobel": "1 0 -1; 2 0 -2; 1 0 -1",
@@ -56,7 +57,8 @@ KNOWN: Final = ("Unity", "Gaussian", "Binomial", "Laplacian", *map(str.title, CO
 
 def named(text: str) -> list[Kernel]:
     """The kernel of a name and its arguments, and its turns; KernelError for others."""
-    match = _NAMED.fullmatch(text.strip())
+    # A long text would keep the pattern busy; no name and its numbers are that long.
+    match = _NAMED.fullmatch(text.strip()) if len(text) <= _LONGEST else None
     name = match[1].lower() if match else ""
     if match is None or name not in {known.lower() for known in KNOWN}:
         raise KernelError(
