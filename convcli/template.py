@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "template:"
 RAW: Final = ",raw"
+COLOURS: Final = ("red", "green", "blue")
 
 
 def find(spec: str, places: Sequence[Place] | None = None) -> Recipe:
@@ -59,7 +60,11 @@ def template(text: str) -> Recipe:
             f"{printable(name)}: a template of more than {MAX_CELLS} samples.", "Crop it closer."
         )
     planes, scale = _matched(samples, name) if name == text else (_planes(samples), 1.0)
-    kernels = tuple(Kernel(tuple(map(tuple, plane.tolist())), scale) for plane in planes)
+    names = COLOURS if len(planes) == len(COLOURS) else ("",) * len(planes)
+    kernels = tuple(
+        Kernel(tuple(map(tuple, plane.tolist())), scale, name=colour)
+        for plane, colour in zip(planes, names, strict=True)
+    )
     return Recipe(
         stem(Path(name)),
         kernels,

@@ -134,6 +134,16 @@ def test_flat_windows_score_nothing() -> None:
     assert (zeros == 0).all()
 
 
+def test_floats_keep_scores_as_they_are(files: Path) -> None:
+    words = ["apply", str(files / "rgb.png"), "--normalize", "ncc", "-q", "--depth", "float"]
+    words += ["-k", f"template:{files / 'rgb-crop.png'}", "--extent", "valid", "-o"]
+    assert run([*words, str(files / "out.npy")]) == 0
+    assert run([*words, str(files / "out.tif"), "--range", "clip"]) == 0
+    expected = matched(COLOURS, "TM_CCOEFF_NORMED")
+    for found in (np.load(files / "out.npy"), tifffile.imread(files / "out.tif")):
+        np.testing.assert_allclose(found.squeeze(), expected, rtol=0, atol=1e-5)
+
+
 def test_a_picture_of_scores_lies_around_middle_grey(files: Path) -> None:
     out = files / "out.png"
     words = ["apply", str(files / "rgb.png"), "-o", str(out), "--normalize", "ncc", "-q"]
