@@ -134,6 +134,16 @@ def test_flat_windows_score_nothing() -> None:
     assert (zeros == 0).all()
 
 
+def test_any_kernel_can_be_searched_for_at_the_end_of_a_chain() -> None:
+    part, more = crop(GREY).astype(float), {"operation": "correlate", "extent": "valid"}
+    ours = apply(GREY, "identity", part, normalize="ncc", **more)
+    assert (ours == np.floor(127.5 + 127.5 * exact(GREY, crop(GREY)) + 0.5 + 2.0**-20)).all()
+    turned = apply(GREY, part[::-1, ::-1], normalize="ncc", extent="valid")
+    assert (turned == ours).all()
+    negative = apply(GREY, -part, normalize="ncc", **more).astype(int)
+    assert abs(negative + ours - 255).max() <= 1
+
+
 def test_floats_keep_scores_as_they_are(files: Path) -> None:
     words = ["apply", str(files / "rgb.png"), "--normalize", "ncc", "-q", "--depth", "float"]
     words += ["-k", f"template:{files / 'rgb-crop.png'}", "--extent", "valid", "-o"]
