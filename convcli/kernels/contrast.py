@@ -1,5 +1,5 @@
 """
-Kernels that answer to change, by formula: gradients, Laplacians, sharpening, texture.
+Kernels that answer to change, by formula: gradients, Laplacians, sharpening.
 
 Written as correlation templates: a gradient is positive where the image gets brighter to the right
 (x) or downwards (y). Laplacians are negative in the centre. Only `math` is used.
@@ -13,6 +13,7 @@ from typing import Final
 from convcli.errors import KernelError
 from convcli.kernels.kernel import Kernel, Matrix
 from convcli.kernels.smoothing import fit, gauss_line, outer
+from convcli.kernels.texture import without_mean
 
 Side = tuple[float, ...]
 
@@ -25,13 +26,6 @@ _ACROSS: Final[dict[str, Side]] = {
     "bickley": (1.0, 4.0, 1.0),
 }
 OPERATORS: Final = tuple(_ACROSS)
-LAWS: Final[dict[str, Side]] = {
-    "L5": (1.0, 4.0, 6.0, 4.0, 1.0),
-    "E5": (-1.0, -2.0, 0.0, 2.0, 1.0),
-    "S5": (-1.0, 0.0, 2.0, 0.0, -1.0),
-    "W5": (-1.0, 2.0, 0.0, -2.0, 1.0),
-    "R5": (1.0, -4.0, 6.0, -4.0, 1.0),
-}
 _SMALLEST: Final = 3
 
 
@@ -88,12 +82,7 @@ def laplacian_of_gaussian(sigma: float, radius: int | None) -> Kernel:
         [(i * i + j * j - 2 * sigma**2) / sigma**4 * up * along for j, along in line]
         for i, up in line
     ]
-    return Kernel(_without_mean(rows))
-
-
-def _without_mean(rows: list[list[float]]) -> Matrix:
-    mean = math.fsum(cell for row in rows for cell in row) / (len(rows) * len(rows[0]))
-    return tuple(tuple(cell - mean for cell in row) for row in rows)
+    return Kernel(without_mean(rows))
 
 
 def difference_of_gaussians(sigma: float, sigma2: float | None, radius: int | None) -> Kernel:
@@ -108,15 +97,24 @@ def unsharp(sigma: float, amount: float, radius: int | None) -> Kernel:
     return _mix(1 + amount, None, -amount, _blur(sigma, radius))
 
 
-def highpass(sigma: float, radius: int | None) -> Kernel:
-    """Image - G: what a Gaussian takes away; sums to 0."""
+def unsharp_alpha(alpha: float) -> Kernel:
+    """1/(a+1) * (-a a-1 -a / a-1 a+5 a-1 / ...): less a Laplacian; fspecial; sums to 1."""
+    corner, edge, middle = -alpha, alpha - 1, alpha + 5
+    outside = (corner, edge, corner)
+    return Kernel((outside, (edge, middle, edge), outside), 1 / (alpha + 1))
+
+
+def highpass(sigma: float, radius: int | None, size: int | None) -> Kernel:
+    """Image - G, or - mean of size x size if that is given: what a blur takes away; sums to 0."""
+    if size is not None:
+        return highboost(1.0, size, "highpass")
     return _mix(1.0, None, -1.0, _blur(sigma, radius))
 
 
-def highboost(amount: float, size: int) -> Kernel:
+def highboost(amount: float, size: int, name: str = "highboost") -> Kernel:
     """a * image - mean of size x size; sums to a - 1."""
     if size % 2 == 0:
-        raise KernelError(f"highboost: size {size} has no middle", "Give an odd size.")
+        raise KernelError(f"{name}: size {size} has no middle", "Give an odd size.")
     return _mix(amount, None, -1.0, outer((1.0 / size,) * size, (1.0 / size,) * size).matrix)
 
 
@@ -135,45 +133,9 @@ def _mix(a: float, first: Matrix | None, b: float, second: Matrix) -> Kernel:
     return Kernel(tuple(map(tuple, rows)))
 
 
-def emboss(angle: float, depth: float) -> Kernel:
-    """Identity + depth * slope towards `angle`, degrees counter-clockwise; sums to 1."""
-    # Rounded so that whole eighths of a turn give whole numbers; -45 is the classic -2 -1 0 ...
-    right = round(depth * math.sqrt(2) * math.cos(math.radians(angle)), 12)
-    down = round(-depth * math.sqrt(2) * math.sin(math.radians(angle)), 12)
-    span = (-1, 0, 1)
-    rows = [[right * j + down * i + (i == j == 0) + 0.0 for j in span] for i in span]
-    return Kernel(tuple(map(tuple, rows)))
-
-
-def gabor(sigma: float, wavelength: float, angle: float, phase: float, ratio: float) -> Kernel:
-    """exp(-(u^2 + g^2 v^2) / 2 s^2) * cos(2 pi u / wavelength + phase), less its mean."""
-    reach = int(3 * sigma / min(1.0, ratio) + 0.5)
-    fit(2 * reach + 1, 2 * reach + 1)
-    turn, shift = math.radians(angle), math.radians(phase)
-    rows = []
-    for y in range(reach, -reach - 1, -1):  # upwards, as the angle counts
-        across = [
-            (x * math.cos(turn) + y * math.sin(turn), y * math.cos(turn) - x * math.sin(turn))
-            for x in range(-reach, reach + 1)
-        ]
-        rows.append(
-            [
-                math.exp(-(u * u + (ratio * v) ** 2) / (2 * sigma * sigma))
-                * math.cos(2 * math.pi * u / wavelength + shift)
-                for u, v in across
-            ]
-        )
-    return Kernel(_without_mean(rows))
-
-
 def shift(right: int, down: int) -> Kernel:
     """1 in one cell: moves the image by whole pixels; tells convolve from correlate."""
     high, wide = 2 * abs(down) + 1, 2 * abs(right) + 1
     fit(high, wide)
     column = [float(i == abs(down) - down) for i in range(high)]
     return outer(column, [float(j == abs(right) - right) for j in range(wide)])
-
-
-def laws(column: str, row: str) -> Kernel:
-    """Texture energy: the product of two of L5 (level), E5 (edge), S5 (spot), W5, R5 (ripple)."""
-    return outer(LAWS[column], LAWS[row])
