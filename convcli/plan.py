@@ -18,6 +18,7 @@ from convcli.engines.direct import CACHED
 from convcli.errors import TooLarge, UsageError
 from convcli.policy import gain, settle
 from convcli.record import record
+from convcli.response import jumps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -231,7 +232,10 @@ def _stages(treatment: Treatment, shape: Shape, wish: str) -> Iterator[StagePlan
     for number, stage in enumerate(treatment.stages):
         rows, columns, colours = stage.shape((rows, columns, colours))
         out = (rows, columns, colours)
-        sharp = any(later.activation == "threshold" for later in treatment.stages[number:])
+        sharp = any(
+            later.activation == "threshold" or jumps(later.combine)
+            for later in treatment.stages[number:]
+        )
         name = _choice(stage, out, wish, dtype, noise=_bears_noise(treatment), sharp=sharp)
         yield StagePlan(
             name=stage.name,
@@ -264,7 +268,10 @@ def _bears_noise(treatment: Treatment) -> bool:
         treatment.divides
         or finish.range == "stretch"
         or any(
-            stage.padding.mode == "normalize" or stage.activation == "square" for stage in stages
+            stage.padding.mode == "normalize"
+            or stage.activation == "square"
+            or stage.combine == "energy"
+            for stage in stages
         )
         or (scores and not (finish.scale.whole and treatment.scale.whole))
     )

@@ -69,6 +69,7 @@ def settle(job: Job, kind: Kind, target: Target) -> Treatment:
     weights, letters = _mix(job.pixels.channels, kind)
     alpha = _alpha(job.pixels.alpha, stages, kind, letters)
     alpha, lost = _kept(job, stages, 1 if weights else kind.colours, alpha)
+    stages = tuple(replace(stage, full=_full(scale, alpha)) for stage in stages)
     linear, notes = _light(job.pixels.light, kind)
     if linear and any(stage.normalize for stage in stages):
         raise UsageError("--linear would redo a curve over scores.", "Leave --linear out.")
@@ -126,6 +127,12 @@ def _in_shares(stage: Stage, scale: Scale) -> Stage:
         return stage
     padding = Padding(stage.padding.mode, stage.padding.value * white)
     return replace(stage, padding=padding, scale=tuple(each / white for each in stage.scale))
+
+
+def _full(scale: Scale, alpha: str) -> float:
+    """The full range of samples in the chain: those that are multiplied by alpha are larger."""
+    full = scale.full or 1.0
+    return full * full if alpha in {"premultiply", "keep-divided", "keep"} else full
 
 
 def _mix(channels: str, kind: Kind) -> tuple[tuple[float, ...] | None, slice | None]:

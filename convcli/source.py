@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from convcli.record import record
+from convcli.response import FUSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -159,7 +160,8 @@ class Filtered:
     @property
     def writes(self) -> bool:
         """Whether `write` can be asked: all channels are filtered, by an engine that can."""
-        return self.carry is None and self.engine.samples is not None
+        fused = self.stage.combine in {None, *FUSED}
+        return fused and self.carry is None and self.engine.samples is not None
 
     def write(self, window: Window, out: Block, ending: Ending) -> Any:  # noqa: ANN401 - the engine's
         """Finished samples of the window into `out`, in one pass; says what was cut."""

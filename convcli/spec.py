@@ -92,9 +92,10 @@ class Stage:
     `bank` is float64 (filters, in_channels, rows, columns) in correlation order. With one
     in_channel the bank is applied to every channel of the image alone; otherwise in_channels is
     the number of channels, and products are summed across them, as a CNN layer does. `scale` is
-    kept apart so that integer taps accumulate exactly. `offset` plus `offset_share` of the full
-    range is added to the finished value, in sample units (see `pixels`). `normalize` divides the
-    sum by the size of the window under it; `level` is what a perfect match then gives.
+    kept apart so that integer taps accumulate exactly. `full` is the full range of its samples, of
+    which some combinations are shares. `offset` plus `offset_share` of the full range is added to
+    the finished value, in sample units (see `pixels`). `normalize` divides the sum by the size of
+    the window under it; `level` is what a perfect match then gives.
 
     A layer reads `across` all channels even if it has but one in_channel. With `groups` the bank is
     block-diagonal: filters of one group have weights for its in_channels only, and zeros, which
@@ -125,6 +126,7 @@ class Stage:
     normalize: str | None = None
     level: float = 1.0
     name: str = ""
+    full: float = 1.0
 
     @property
     def each(self) -> bool:

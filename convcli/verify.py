@@ -24,7 +24,7 @@ from convcli.errors import ResultError, UsageError
 from convcli.padding import OUTSIDE
 from convcli.pixels import LIMIT
 from convcli.record import record
-from convcli.response import ACTIVATIONS, COMBINES
+from convcli.response import ACTIVATIONS, combined, jumps
 from convcli.source import Engine, Filtered, Mapped, Samples, Window
 from convcli.treatment import INVISIBLE
 
@@ -130,7 +130,7 @@ def _responded(stage: Stage, sums: Values, inside: Values | None) -> Values:
             values = values * inside[..., None]
         values = values + np.reshape(stage.bias, one_per_filter)
         if stage.combine:
-            values = COMBINES[stage.combine](values)
+            values = combined(stage.combine, values, stage.full)
         else:  # channel by channel, filter by filter
             values = values.transpose(1, 2, 3, 0).reshape(*values.shape[1:3], -1)
         return ACTIVATIONS[stage.activation](values + stage.shift)
@@ -329,6 +329,8 @@ def _largest(result: Result) -> float:
         gains = abs(stage.bank).sum(axis=(1, 2, 3)) * abs(np.array(stage.scale))
         added = max(map(abs, stage.bias)) + abs(stage.shift) + abs(stage.offset)
         most = most * float(gains.sum() if stage.combine else gains.max()) + added
+        most = max(most, stage.full) if jumps(stage.combine) else most
+        most = most * most / stage.full if stage.combine == "energy" else most
         most = (most * most if stage.activation == "square" else most) * stage.gain
     return most
 

@@ -30,14 +30,43 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
 
-COMBINED: dict[str, Callable[[list[float]], float]] = {
-    "magnitude": lambda values: math.sqrt(sum(value**2 for value in values)),
-    "l1": lambda values: sum(abs(value) for value in values),
-    "max": max,
-    "min": min,
-    "sum": sum,
-    "mean": lambda values: sum(values) / len(values),
+COMBINED: dict[str, Callable[[list[float], float], float]] = {
+    "magnitude": lambda values, _: math.sqrt(sum(value**2 for value in values)),
+    "l1": lambda values, _: sum(abs(value) for value in values),
+    "max": lambda values, _: max(values),
+    "max-index": lambda values, full: _first_largest(values, full) / len(values) * full,
+    "min": lambda values, _: min(values),
+    "sum": lambda values, _: sum(values),
+    "mean": lambda values, _: sum(values) / len(values),
+    "orientation": lambda values, full: _turns(values[0], values[1], full) * full,
+    "energy": lambda values, full: sum(value**2 for value in values) / full,
+    "ratio": lambda values, full: _share(values, 1, full) * full,
 }
+
+
+def _first_largest(values: list[float], full: float) -> int:
+    """Within a millionth of a level of 8 bits is as large."""
+    return next(i for i, value in enumerate(values) if value >= max(values) - full / 2**28)
+
+
+def _turns(right: float, down: float, full: float) -> float:
+    """Counter-clockwise from the right, 0 to 1; what is below a millionth of a level is 0."""
+    x, y = (0.0 if abs(value) <= full / 2**28 else value for value in (right, -down))
+    return math.degrees(math.atan2(y, x)) % 360 / 360
+
+
+def _share(values: list[float], first: int, full: float) -> float:
+    total = math.sqrt(sum(value**2 for value in values))
+    top = math.sqrt(sum(value**2 for value in values[:first]))
+    return top / total if total > full / 2**28 else 0.0
+
+
+def combination(word: str, values: list[float], full: float) -> float:
+    """A word of the table, or `ratio:4`."""
+    if word.startswith("ratio:"):
+        return _share(values, int(word.removeprefix("ratio:")), full) * full
+    return COMBINED[word](values, full)
+
 
 ACTIVATED: dict[str, Callable[[float], float]] = {
     "none": lambda value: value,
@@ -119,7 +148,7 @@ def reference(image: NDArray[Any], stage: Stage, fill: Sequence[float] | None = 
             if mode == "normalize":
                 total *= share(planes, y, x)
             values.append(total * scale + bias)
-        combined = [COMBINED[stage.combine](values)] if stage.combine else values
+        combined = [combination(stage.combine, values, stage.full)] if stage.combine else values
         return [ACTIVATED[stage.activation](value + stage.shift) for value in combined]
 
     tops = range(0, len(rows) - (height - 1) * dy, stage.stride[0])

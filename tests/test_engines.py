@@ -37,7 +37,7 @@ from reference import ACTIVATED, COMBINED, nearest, reference
 
 from convcli.errors import KernelError
 from convcli.padding import Padding
-from convcli.response import ACTIVATIONS, COMBINES
+from convcli.response import ACTIVATIONS, COMBINES, FUSED
 from convcli.spec import Stage
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def stages(draw: st.DrawFn) -> tuple[Stage, NDArray[Any], tuple[float, ...]]:
         anchor=(draw(st.integers(0, height - 1)), draw(st.integers(0, width - 1))),
         scale=draw(st.sampled_from([(1.0,) * filters, (1 / 9,) * filters])),
         bias=draw(shared),
-        combine=draw(st.sampled_from([None, *COMBINES])),
+        combine=draw(st.sampled_from([None, *FUSED])),
         shift=draw(st.just(0.0) | REALS),
         activation=draw(st.sampled_from([*ACTIVATIONS])),
         padding=Padding(mode),

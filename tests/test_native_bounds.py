@@ -25,7 +25,7 @@ from convcli.engines.native import bounds, call
 from convcli.engines.rank import factors
 from convcli.job import Wishes, make_job
 from convcli.kernels.library import find, search_path
-from convcli.response import ACTIVATIONS, COMBINES, Ending
+from convcli.response import ACTIVATIONS, FUSED, Ending
 from convcli.source import Filtered, Samples, Window
 from convcli.spec import Stage
 
@@ -542,7 +542,7 @@ def enum(name: str) -> list[str]:
 
 
 def test_words_are_those_of_the_tables_and_of_the_core() -> None:
-    assert set(call.COMBINES) == {None, *COMBINES}
+    assert set(call.COMBINES) == {None, *FUSED}
     assert set(call.ACTIVATIONS) == {*ACTIVATIONS}
     assert [str(word).upper() for word in call.COMBINES] == enum("combine")
     words = {"none": "linear"}

@@ -30,7 +30,7 @@ from convcli.engines.direct import direct
 from convcli.errors import InputError, OutputError, UsageError
 from convcli.padding import Padding
 from convcli.pixels import Finish, Scale
-from convcli.response import ACTIVATIONS, COMBINES, RANGES
+from convcli.response import ACTIVATIONS, FUSED, RANGES
 from convcli.source import Filtered, Samples, Window, windows
 from convcli.spec import Stage
 
@@ -269,7 +269,7 @@ def cases(draw: st.DrawFn) -> Case:
     bank = bank_of(kind, draw(SEEDS), (filters, inputs, height, width))
     if mode == "normalize":
         bank = abs(bank) + 1e-3
-    combine = draw(st.sampled_from([None, None, *COMBINES]))
+    combine = draw(st.sampled_from([None, None, *FUSED]))
     scale = draw(st.sampled_from(SCALES))
     sizes = abs(bank).sum(axis=(1, 2, 3)).max()
     if kind in {"wide", "cancelling", "dense", "sparse"}:  # of any size, and the results in range
@@ -326,7 +326,7 @@ def bytes_near_ties(draw: st.DrawFn) -> Case:
         (size[0] // 2, size[1] // 2),
         (scale * amplified,) * filters,
         (0.0,) * filters,
-        draw(st.sampled_from([None, None, *COMBINES])),
+        draw(st.sampled_from([None, None, *FUSED])),
         activation=draw(st.sampled_from(["none", "none", "relu", "abs"])),
         padding=Padding(draw(st.sampled_from(["reflect", "edge", "wrap", "constant"]))),
         stride=draw(st.sampled_from([(1, 1), (1, 1), (2, 1), (1, 3)])),

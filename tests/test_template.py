@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -135,12 +136,13 @@ def test_flat_windows_score_nothing() -> None:
 
 
 def test_any_kernel_can_be_searched_for_at_the_end_of_a_chain() -> None:
-    part, more = crop(GREY).astype(float), {"operation": "correlate", "extent": "valid"}
-    ours = apply(GREY, "identity", part, normalize="ncc", **more)
+    part = crop(GREY).astype(float)
+    search = partial(apply, GREY, operation="correlate", normalize="ncc", extent="valid")
+    ours = search("identity", part)
     assert (ours == np.floor(127.5 + 127.5 * exact(GREY, crop(GREY)) + 0.5 + 2.0**-20)).all()
     turned = apply(GREY, part[::-1, ::-1], normalize="ncc", extent="valid")
     assert (turned == ours).all()
-    negative = apply(GREY, -part, normalize="ncc", **more).astype(int)
+    negative = search(-part).astype(int)
     assert abs(negative + ours - 255).max() <= 1
 
 

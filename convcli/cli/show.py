@@ -219,4 +219,4 @@ def differs(recipe: Recipe) -> bool:
 
 def _unsigned(recipe: Recipe) -> bool:
     """Whether the sign of every sum is lost when they are combined."""
-    return recipe.combine in {"magnitude", "l1"}
+    return (recipe.combine or "").partition(":")[0] in {"magnitude", "l1", "energy", "ratio"}

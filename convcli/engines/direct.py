@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli.padding import OUTSIDE
-from convcli.response import ACTIVATIONS, COMBINES
+from convcli.response import ACTIVATIONS, combined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -122,8 +122,13 @@ def respond(stage: Stage, sums: Values, inside: Values | None) -> Values:
         values *= inside[..., None]
     if any(stage.bias):
         values += np.reshape(stage.bias, one_per_filter)
+    return settled(stage, values)
+
+
+def settled(stage: Stage, values: Values) -> Values:
+    """Combine, shift, activation: values (f, y, x, c) to (y, x, c)."""
     if stage.combine:
-        values = COMBINES[stage.combine](values)
+        values = combined(stage.combine, values, stage.full)
     else:  # channel by channel, filter by filter: the order of a depthwise layer
         values = np.moveaxis(values, 0, -1).reshape(*values.shape[1:3], -1)
     if stage.shift:

@@ -19,7 +19,7 @@ from convcli.errors import KernelError
 from convcli.kernels import structure
 from convcli.kernels.number import parse_number
 from convcli.record import record
-from convcli.response import COMBINES
+from convcli.response import COMBINES, unfit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -228,10 +228,9 @@ class Recipe:
                 f"'{self.name}' has {len(self.kernels)} kernels and no way to combine them",
                 f"Add 'combine:', one of {', '.join(COMBINES)}.",
             )
-        if self.combine is not None and self.combine not in COMBINES:
-            raise KernelError(
-                f"'{self.combine}' is no way to combine kernels", f"One of {', '.join(COMBINES)}."
-            )
+        wrong = unfit(self.combine, len(self.kernels)) if self.combine is not None else ""
+        if wrong:
+            raise KernelError(f"'{self.name}' can't be combined: {wrong}")
 
     @property
     def kernel(self) -> Kernel:

@@ -10,7 +10,7 @@ doubt the core computes again in double precision. All else is summed in double 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,9 +18,10 @@ import numpy as np
 
 from convcli.engines import HUGE
 from convcli.engines.cost import tile
-from convcli.engines.direct import channels_of, gathered
+from convcli.engines.direct import channels_of, gathered, settled
 from convcli.engines.native.bounds import Single, single
 from convcli.engines.rank import factors, spreads
+from convcli.response import FUSED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
     Block = NDArray[Any]
 
-COMBINES = (None, "magnitude", "l1", "max", "min", "sum", "mean")
+COMBINES = (None, *FUSED)
 ACTIVATIONS = ("none", "relu", "leaky", "sigmoid", "tanh", "abs", "square", "threshold")
 """In the order of `job.h`; a test compares them with the tables of `response`."""
 
@@ -97,10 +98,14 @@ class Native:
         inside: Values | None = None,
     ) -> Values:
         """See the package of the engines."""
+        whole, stage = stage, _alone(stage)
         height, width = (stage.offsets(axis, len(at))[0] for axis, at in enumerate((rows, columns)))
         out = np.empty((height, width, channels_of(stage, block.shape[2])))
         self._run(stage, Reading(block, rows, columns, fill), out, None, inside)
-        return out
+        if whole is stage:
+            return out
+        each = np.moveaxis(out.reshape(height, width, -1, len(stage.bank)), 3, 0)
+        return settled(whole, np.ascontiguousarray(each))
 
     def samples(  # noqa: PLR0913, PLR0917 - the same, and where the samples go
         self,
@@ -114,7 +119,7 @@ class Native:
         *,
         inside: Values | None = None,
     ) -> Cut:
-        """Fill `out`, uint8 or uint16 (row, column, channel), with finished samples."""
+        """Fill `out`, uint8 or uint16 (row, column, channel), with finished samples; if FUSED."""
         return self._run(stage, Reading(block, rows, columns, fill), out, ending, inside)
 
     def _run(
@@ -139,6 +144,14 @@ class Native:
             np.array([*words, rank, *sides], np.int64), reals,
         )  # fmt: skip
         return Cut(*counts)
+
+
+@lru_cache(maxsize=256)
+def _alone(stage: Stage) -> Stage:
+    """The stage itself; or its filters one by one, if the core can't combine them."""
+    if stage.combine in COMBINES:
+        return stage
+    return replace(stage, combine=None, shift=0.0, activation="none")
 
 
 def _bears(name: str, stage: Stage, reading: Reading) -> bool:
