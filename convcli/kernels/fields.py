@@ -174,6 +174,20 @@ class Fields:
             self.findings.add(node, one_line(error))
             return None
 
+    def angles(self, name: str) -> tuple[Number, ...]:
+        """Give a list of numbers, as for the angles of a set; a single one is a list of one."""
+        node = self.table.get(name)
+        if node is None:
+            return ()
+        cells = node.items if isinstance(node, Items) else [node]
+        found = [parse_number(cell.text) for cell in cells if isinstance(cell, Scalar)]
+        numbers = tuple(number for number in found if number is not None and math.isfinite(number))
+        if not 0 < len(numbers) == len(cells) <= _MOST_NAMES:
+            text = f"'{name}' is a list of at most {_MOST_NAMES} angles in degrees: [0, 90]"
+            self.findings.add(node, text)
+            return ()
+        return numbers
+
 
 def _pair(node: Node) -> list[Node]:
     parts = node.text.split(",") if isinstance(node, Scalar) else []

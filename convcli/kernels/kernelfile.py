@@ -6,8 +6,10 @@ A kernel file's keys and what they mean; all faults of a file are found at once.
     matrix: |                      row:, column:   their outer product
       -1 0 1                       generate:  {family: gaussian, sigma: 2}
       -2 0 2                       file:      weights.csv, .txt, .npy or .png beside this file
-      -1 0 1                       kernels:   a list of kernels, with `combine:`
-    scale: 1/8                     layers:    filters over all channels: see `layers.py`
+      -1 0 1                       expression: 2*identity - gaussian(2)
+    scale: 1/8                     kernels:   a list of kernels, with `combine:`
+    rotate: [0, 90]                one kernel for each of these angles
+                                   layers:    filters over all channels: see `layers.py`
 
 `load_file` gives the recipe or raises one `KernelError` with every fault; `check_file` gives the
 faults as data.
@@ -21,6 +23,8 @@ from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
 from convcli.kernels import fields
+from convcli.kernels.algebra import MistakeError, calculated
+from convcli.kernels.arithmetic import rotate
 from convcli.kernels.document import (
     Broken,
     Fault,
@@ -28,28 +32,40 @@ from convcli.kernels.document import (
     Items,
     Node,
     Table,
+    one_line,
     read_text,
     refusal,
 )
 from convcli.kernels.kernel import OPERATIONS, UNITS, Kernel, Recipe
 from convcli.kernels.weights import WEIGHTS, Weighing
 from convcli.record import record
-from convcli.response import ACTIVATIONS, COMBINES, RANGES
+from convcli.response import ACTIVATIONS, COMBINES, RANGES, unfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from convcli.kernels.kernel import Parameter
 
-PART_KEYS: Final = ("name", *WEIGHTS, "use", "scale", "anchor")
+PART_KEYS: Final = ("name", *WEIGHTS, "use", "expression", "rotate", "scale", "anchor")
 KEYS: Final = (
     *("name", "title", "about", "tags", "aliases", "see", "source", "license"),
-    *("operation", *WEIGHTS, "kernels", "combine", "scale", "anchor"),
+    *("operation", *WEIGHTS, "expression", "rotate", "kernels", "combine", "scale", "anchor"),
     *("bias", "range", "activation"),
     *("layers", "units"),
 )
+_OTHERS: Final = ("use", "expression", "rotate")
 YAML_SUFFIXES: Final = (".yaml", ".yml")
-_OF_ONE: Final = (*WEIGHTS, "kernels", "combine", "scale", "anchor", "bias", "activation")
+_OF_ONE: Final = (
+    *WEIGHTS,
+    "expression",
+    "rotate",
+    "kernels",
+    "combine",
+    "scale",
+    "anchor",
+    "bias",
+    "activation",
+)
 KERNEL_SUFFIXES: Final = (*YAML_SUFFIXES, ".toml")
 
 
@@ -165,14 +181,28 @@ def _recipe(root: Node, path: Path, wish: _Wish, findings: Findings) -> Recipe |
     if "units" in root.entries:
         findings.add(own.key("units"), "'units' is for files with 'layers:'")
     parts = _parts(own, path, wish)
-    combine = own.choice("combine", tuple(COMBINES))
+    combine = _combine(own, len(parts))
     if len(parts) > 1 and combine is None and "combine" not in root.entries:
-        findings.add(root.get("kernels"), f"needs 'combine:', one of {', '.join(COMBINES)}")
+        node = root.get("kernels") or root.get("rotate")
+        findings.add(node, f"needs 'combine:', one of {', '.join(COMBINES)}")
     if findings.faults or not parts:
         return None
-    parameters = parts[0].parameters if len(parts) == 1 else ()
+    parameters = parts[0].parameters if "kernels" not in root.entries else ()
     kernels = tuple(part.kernel for part in parts)
     return replace(recipe, kernels=kernels, combine=combine, parameters=parameters)
+
+
+def _combine(own: fields.Fields, count: int) -> str | None:
+    """One of COMBINES, `ratio:4` among them, that goes with so many kernels."""
+    node = own.scalar("combine")
+    if node is None or ":" not in node.text:
+        word = own.choice("combine", tuple(COMBINES))
+    else:
+        word = node.text
+    wrong = unfit(word, count) if word and count else ""
+    if wrong:
+        own.findings.add(node, f"'combine' {wrong}")
+    return None if wrong else word
 
 
 def _layered(recipe: Recipe, own: fields.Fields, path: Path, wish: _Wish) -> Recipe | None:
@@ -216,26 +246,43 @@ def _parts(own: fields.Fields, path: Path, wish: _Wish) -> list[_Part]:
     """The kernels of a file: its `kernels:` list, or the one that its own keys describe."""
     _refuse_parameters(own, wish)
     listed = own.table.get("kernels")
-    alone = [key for key in WEIGHTS if key in own.table.entries]
+    alone = [key for key in (*WEIGHTS, *_OTHERS) if key in own.table.entries]
     if listed is None:
-        part = _part(own, path, wish, own)
-        return [part] if part else []
+        return _parts_of(own, path, wish, own)
     if alone:
         own.findings.add(own.key(alone[0]), f"'{alone[0]}' and 'kernels' exclude each other")
     if not isinstance(listed, Items) or not listed.items:
         own.findings.add(listed, "'kernels' is a list of kernels")
         return []
     plain = _Wish({}, None, wish.resolve)
-    return [part for node in listed.items if (part := _listed_part(node, own, path, plain))]
+    return [part for node in listed.items for part in _listed_parts(node, own, path, plain)]
 
 
-def _listed_part(node: Node, own: fields.Fields, path: Path, wish: _Wish) -> _Part | None:
+def _listed_parts(node: Node, own: fields.Fields, path: Path, wish: _Wish) -> list[_Part]:
     if not isinstance(node, Table):
         own.findings.add(node, "a kernel of the list needs keys and values, such as 'matrix:'")
-        return None
+        return []
     inner = fields.Fields(node, own.findings)
     inner.refuse_unknown(PART_KEYS)
-    return _part(inner, path, wish, own)
+    return _parts_of(inner, path, wish, own)
+
+
+def _parts_of(inner: fields.Fields, path: Path, wish: _Wish, own: fields.Fields) -> list[_Part]:
+    """The kernel of a table; or, with `rotate:`, one for each angle, named by it."""
+    part = _part(inner, path, wish, own)
+    angles = inner.angles("rotate")
+    if part is None or "rotate" not in inner.table.entries:
+        return [part] if part else []
+    kernel, made = part.kernel, []
+    for angle in angles:
+        try:
+            turned = rotate(kernel, angle)
+        except KernelError as error:
+            inner.findings.add(inner.table.get("rotate"), one_line(error))
+            break
+        named = "-".join(filter(None, (kernel.name, f"{float(angle):g}")))
+        made.append(replace(part, kernel=replace(turned, name=named if len(angles) > 1 else "")))
+    return made
 
 
 def _refuse_parameters(own: fields.Fields, wish: _Wish) -> None:
@@ -248,7 +295,12 @@ def _refuse_parameters(own: fields.Fields, wish: _Wish) -> None:
 
 def _part(inner: fields.Fields, path: Path, wish: _Wish, own: fields.Fields) -> _Part | None:
     """One kernel; scale and anchor of the file stand in where the part has none."""
-    if "use" in inner.table.entries:
+    calls = [key for key in (*WEIGHTS, *_OTHERS[:2]) if key in inner.table.entries]
+    if len(calls) > 1 and set(calls) & {"use", "expression"}:
+        text = f"'{calls[0]}' and '{calls[-1]}' both give weights; keep one"
+        inner.findings.add(inner.key(calls[-1]), text)
+        return None
+    if set(calls) & {"use", "expression"}:
         return _used(inner, wish, own)
     before = len(own.findings.faults)
     weighing = Weighing(inner, path.parent, wish.given, wish.first)
@@ -272,11 +324,15 @@ def _finished(kernel: Kernel, inner: fields.Fields, own: fields.Fields) -> Kerne
 
 
 def _used(inner: fields.Fields, wish: _Wish, own: fields.Fields) -> _Part | None:
-    """Take the kernel of another file, written for the same operation."""
-    node = inner.table.get("use")
+    """Take the kernel of another file, or what is calculated, written for the same operation."""
+    key = "use" if "use" in inner.table.entries else "expression"
+    node = inner.table.get(key)
     resolve = wish.resolve or _default_resolver(Path(own.findings.path))
     try:
-        recipe = resolve(inner.text("use"))
+        recipe = resolve(inner.text(key)) if key == "use" else calculated(inner.text(key), resolve)
+    except MistakeError as error:
+        own.findings.at(*_mistaken(own, node, inner.text(key), error.column), error.reason)
+        return None
     except KernelError as error:
         own.findings.add(node, error.message)
         return None
@@ -291,6 +347,14 @@ def _used(inner: fields.Fields, wish: _Wish, own: fields.Fields) -> _Part | None
         return None
     kernel = _finished(recipe.kernel, inner, own)
     return _Part(kernel) if kernel else None
+
+
+def _mistaken(own: fields.Fields, node: Node | None, text: str, column: int) -> tuple[int, int]:
+    """The line and column of a mistake in a text that stands on one line, else where it begins."""
+    line, start = (node.line, node.column) if node else (0, 0)
+    lines = own.findings.lines
+    at = lines[line - 1].find(text) if text and 0 < line <= len(lines) else -1
+    return (line, at + column + 1) if at >= 0 else (line, start)
 
 
 def _default_resolver(path: Path) -> Callable[[str], Recipe]:

@@ -5,7 +5,8 @@ Where kernels are kept, and finding one by name.
 
     sobel-x                 a name, or an alias of one
     gaussian:sigma=2        a name with parameters; gaussian:2 gives the first one
-    my/sharper.yaml         a kernel file; also .toml, .csv, .txt, .npy
+    2*identity - sharpen    an expression, see `algebra`
+    my/sharper.yaml         a kernel file; also .toml, .csv, .txt, .npy, .png
     sharpen.mat             a file of another program, known again by its content
     im:3x3: 0,-1,0 ...      a kernel as another program is given it: see `exchange.FORMATS`
 
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
-from convcli.kernels import exchange, families, kernelfile
+from convcli.kernels import algebra, exchange, families, kernelfile
 from convcli.kernels.kernel import Recipe
 from convcli.kernels.kernelfile import KERNEL_SUFFIXES, load_file, read_heading, stem
 from convcli.kernels.number import shown
@@ -120,6 +121,8 @@ def _find(spec: str, places: Sequence[Place], trail: tuple[Path, ...]) -> Recipe
         from convcli.kernels.numberfile import read_numbers
 
         return Recipe(stem(path), (read_numbers(path),), origin=str(path))
+    if path is None and algebra.spoken(spec):
+        return algebra.calculated(spec, resolver(places, trail))
     name, first, given = _parsed(spec) if path is None else (spec, None, {})
     found = path or _file_of(name, places)
     if found is not None:

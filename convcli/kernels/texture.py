@@ -46,7 +46,10 @@ def gabor(sigma: float, wavelength: float, angle: float, phase: float, ratio: fl
     """exp(-(u^2 + g^2 v^2) / 2 s^2) * cos(2 pi u / wavelength + phase), less its mean."""
     reach = int(3 * sigma / min(1.0, ratio) + 0.5)
     fit(2 * reach + 1, 2 * reach + 1)
-    turn, shift = math.radians(angle), math.radians(phase)
+    turn = math.radians(angle)
+    # A phase of -90 is a sine to the last bit, so that the odd one of a pair is odd.
+    even, odd = (round(f(math.radians(phase)), 15) for f in (math.cos, math.sin))
+    wave = 2 * math.pi / wavelength
     rows = []
     for y in range(reach, -reach - 1, -1):  # upwards, as the angle counts
         across = [
@@ -56,7 +59,7 @@ def gabor(sigma: float, wavelength: float, angle: float, phase: float, ratio: fl
         rows.append(
             [
                 math.exp(-(u * u + (ratio * v) ** 2) / (2 * sigma * sigma))
-                * math.cos(2 * math.pi * u / wavelength + shift)
+                * (even * math.cos(wave * u) - odd * math.sin(wave * u))
                 for u, v in across
             ]
         )
