@@ -4,7 +4,7 @@ Draw every shipped kernel on one photograph: its result, and its weights in the 
     python samples/contact_sheet.py [FOLDER]       (default: the folder of the script)
 
 One sheet for each group of tags, `contact-sheet-GROUP.jpg`. Kernels that keep the picture are shown
-in colour. Answers to change are shown on the luma, and faint ones are made as bright as strong ones:
+in colour. Answers to change are shown on the luma, faint ones made as bright as strong ones:
 of signed ones 0 is grey, of lengths it is black, and 1 sample in 200 is beyond white.
 """
 
