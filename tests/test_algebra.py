@@ -70,6 +70,7 @@ def test_two_boxes_compose_to_whole_numbers_and_one_scale() -> None:
         ("(1 + 2)*identity", ((1,),), 3),
         ("1e-3*identity", ((1,),), 1e-3),
         ("2*identity - box", ((-1,) * 3, (-1, 17, -1), (-1,) * 3), 1 / 9),
+        ("2*box + 4*box", ((1,) * 3,) * 3, 6 / 9),
         ("identity - 2*central-x", ((1, 1, -1),), 1),
         ("rotate(sobel-x, 90)", ((1, 2, 1), (0, 0, 0), (-1, -2, -1)), 1 / 8),
         ("rotate(sobel-x, -90)", ((-1, -2, -1), (0, 0, 0), (1, 2, 1)), 1 / 8),
@@ -152,6 +153,7 @@ def test_anchors_go_along() -> None:
     assert arithmetic.transpose(corner).center == (1, 0)
     assert arithmetic.dilate(corner, 2, 3).center == (0, 3)
     assert arithmetic.compose(corner, corner).center == (0, 2)
+    assert arithmetic.compose(arithmetic.flip(corner), K).center == (2, 1)
     laid = arithmetic.plus(corner, K)
     assert laid.center == (1, 1)
     assert laid.matrix == ((1, 2, 3), (5, 7, 6), (10, 12, 9))
