@@ -11,6 +11,7 @@ samples never depend on the way.
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from convcli.source import Window, windows
 from convcli.tiles import finished, span, told_apart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from typing import BinaryIO
 
     from numpy.typing import NDArray
@@ -112,7 +113,8 @@ def stream(  # noqa: PLR0913, PLR0917 - from where, how, to where, and who is to
         ends = told_apart(spans, max(found.greatest, -found.least), treatment)
     clipped = Clipped(span=ends)
     watched = _watched(part, chain.shape, treatment)
-    pieces.write(file, _packed(chain, treatment, plan, pieces, clipped, watched, tell))
+    with closing(_packed(chain, treatment, plan, pieces, clipped, watched, tell)) as parts:
+        pieces.write(file, parts)
     treatment.finish.check(clipped)
     if watched is None:
         return clipped, None
@@ -143,7 +145,7 @@ def _packed(  # noqa: PLR0913, PLR0917 - what a band is made of, and where it go
     clipped: Clipped,
     watched: Watched | None,
     tell: Tell,
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """The packed bands, in order."""
     rows, columns, _ = chain.shape
     high = plan.bands.rows if plan.bands else rows
@@ -154,12 +156,11 @@ def _packed(  # noqa: PLR0913, PLR0917 - what a band is made of, and where it go
             watched.see(samples, window.top)
         return pieces.packed(samples), cut
 
-    for number, (packed, cut) in enumerate(
-        ordered(band, windows(chain.shape, (high, columns)), plan.workers), 1
-    ):
-        clipped.add(cut)
-        yield packed
-        tell(min(1.0, number * high / rows))
+    with closing(ordered(band, windows(chain.shape, (high, columns)), plan.workers)) as bands:
+        for number, (packed, cut) in enumerate(bands, 1):
+            clipped.add(cut)
+            yield packed
+            tell(min(1.0, number * high / rows))
 
 
 def _band(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import threading
 import zlib
+from contextlib import closing
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -82,13 +83,14 @@ def test_rows_are_filtered_once_they_are_there(padding: str, options: Any, layou
     right, cut = filtered(array, plan)
     for workers in (1, 3):
         slow = Slow(array)
-        work = Filtering(slow.array, replace(plan, tile=(8, 9), workers=workers), slow)
-        for rows in range(1, len(right) + 1, 11):
-            work(rows)
-            np.testing.assert_array_equal(work.samples[:rows], right[:rows])
-        work(len(right))
-        np.testing.assert_array_equal(work.samples, right)
-        assert work.clipped == cut
+        tiles = replace(plan, tile=(8, 9), workers=workers)
+        with closing(Filtering(slow.array, tiles, slow)) as work:
+            for rows in range(1, len(right) + 1, 11):
+                work(rows)
+                np.testing.assert_array_equal(work.samples[:rows], right[:rows])
+            work(len(right))
+            np.testing.assert_array_equal(work.samples, right)
+            assert work.clipped == cut
 
 
 def test_no_more_is_waited_for_than_is_read() -> None:
@@ -98,7 +100,8 @@ def test_no_more_is_waited_for_than_is_read() -> None:
         chain = plan.treatment.chain(Samples(array), plan.engines)
         assert rows_read(chain, 8) == max(8 + 3, extra)
         slow = Slow(array, step=1)
-        Filtering(slow.array, replace(plan, tile=(8, 17), workers=1), slow)(8)
+        with closing(Filtering(slow.array, replace(plan, tile=(8, 17), workers=1), slow)) as work:
+            work(8)
         assert slow.there == max(8 + 3, extra)
 
 

@@ -27,7 +27,12 @@ def ahead(workers: int) -> int:
 def ordered(
     work: Callable[[Part], Done], parts: Iterable[Part], workers: int
 ) -> Generator[Done, None, None]:
-    """`map(work, parts)` by so many threads; an error, and a Ctrl-C, ends what has not begun."""
+    """
+    `map(work, parts)` by so many threads; an error, and a Ctrl-C, ends what has not begun.
+
+    Who may leave before the last result closes it: a collector of garbage that finds it in a thread
+    that is just beginning would wait there for threads, and they for it.
+    """
     if workers == 1:
         yield from map(work, parts)
         return

@@ -11,6 +11,7 @@ that may pass 4 GB are BigTIFF.
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from io import BytesIO
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,8 @@ def encode(
     file = BytesIO()
     parts = (image.samples[y : y + pieces.high] for y in range(0, rows, pieces.high))
     workers = min(threads or os.cpu_count() or 1, -(-rows // pieces.high))
-    pieces.write(file, ordered(pieces.packed, parts, workers))
+    with closing(ordered(pieces.packed, parts, workers)) as packed:
+        pieces.write(file, packed)
     return file.getvalue()
 
 
