@@ -18,7 +18,8 @@ import convcli
 from convcli.errors import KernelError
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.library import find, shipped_kernels
-from convcli.spec import Padding, Stage
+from convcli.padding import Padding
+from convcli.spec import Stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
