@@ -18,7 +18,7 @@ from PIL import Image as PillowImage
 from PIL import ImageSequence
 
 from convcli.errors import InputError, OutputError
-from convcli.io import Film, check_fit, encode, open_film, probe, reel
+from convcli.io import Film, check_fit, encode, open_film, probe, reel, webp_reel
 from convcli.io.film import MOST, TOGETHER
 from convcli.io.image import Image, Metadata
 
@@ -405,6 +405,21 @@ def test_a_tiff_of_pages_ends_where_its_offsets_end() -> None:
     tifffile.imwrite(stream, samples("grey")[..., 0], bigtiff=True)
     with pytest.raises(OutputError, match="larger than 4 GiB"):
         joiner.add(stream.getvalue(), Fraction(1))
+
+
+def test_a_webp_of_frames_ends_where_its_length_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = encode(picture(), "WEBP")
+    film = Film((probe(one, "x"),) * 2, lambda _: iter(()))
+    monkeypatch.setattr(webp_reel, "_ROOM", 2 * len(one))
+    for frames in (1, 3):
+        joiner = reel("WEBP", film)
+        for _ in range(frames):
+            joiner.add(one, Fraction(1))
+        if frames == 1:
+            assert joiner.close()[:4] == b"RIFF"
+        else:
+            with pytest.raises(OutputError, match="larger than 4 GiB, where a WebP"):
+                joiner.close()
 
 
 PILLOWS = re.compile(

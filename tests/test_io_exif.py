@@ -139,6 +139,15 @@ def test_iptc_is_left_out_and_told(kind: str) -> None:
     assert decode(payload, "in", max_pixels=None).notes == told
 
 
+def test_xmp_that_goes_on_in_other_segments_is_told() -> None:
+    plain = encode(Image(samples("rgb"), "rgb", Metadata(xmp=b"<x/>")), "JPEG")
+    contents = b"http://ns.adobe.com/xmp/extension/\0" + bytes(40)
+    segment = b"\xff\xe1" + struct.pack(">H", len(contents) + 2) + contents
+    image = decode(plain[:2] + segment + plain[2:], "in.jpg", max_pixels=None)
+    assert image.notes == ("XMP beyond 64 kB left out",)
+    assert image.metadata.xmp == b"<x/>"
+
+
 def test_how_a_png_describes_its_colours_is_told_where_it_is_lost() -> None:
     chunks = ((b"gAMA", b"\0\1\x86\xa0"), (b"cHRM", bytes(32)), (b"sRGB", b"\0"))
     image = Image(samples("rgb"), "rgb", Metadata(png=chunks))

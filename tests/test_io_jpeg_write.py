@@ -89,3 +89,16 @@ def test_metadata_that_jpeg_has_no_room_for_is_left_out_and_told(field: str) -> 
     assert told.startswith(f"{named} left out: it has 65,6")
     assert told.endswith("JPEG has room for 65,533")
     assert losses(replace(image, metadata=Metadata(**known)), "JPEG") == ()  # type: ignore[arg-type]
+
+
+def test_a_profile_that_255_segments_cannot_hold_is_left_out_and_told() -> None:
+    room = 255 * (65_533 - 14)
+    icc = (bytes(16) + b"RGB ").ljust(room, b"\0")
+    image = replace(picture(20, 30, "rgb"), metadata=Metadata(icc, b"II*\0"))
+    assert losses(image, "JPEG") == ()
+    assert decode(encode(image, "JPEG"), "a", max_pixels=None).metadata == image.metadata
+    image = replace(image, metadata=Metadata(icc + b"\0", b"II*\0"))
+    [told] = losses(image, "JPEG")
+    assert told == f"ICC profile left out: it has {room + 1:,} bytes, JPEG has room for {room:,}"
+    back = decode(encode(image, "JPEG"), "a", max_pixels=None).metadata
+    assert (back.icc, back.exif) == (None, b"II*\0")

@@ -25,6 +25,7 @@ SOI, EOI, SOS = 0xD8, 0xD9, 0xDA
 APP0, APP1, APP2, APP13, COM = 0xE0, 0xE1, 0xE2, 0xED, 0xFE
 PHOTOSHOP = b"Photoshop 3.0\0"  # around IPTC, too
 EXIF, XMP, ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
+MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
@@ -49,6 +50,7 @@ class Jpeg:
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    more_xmp: bool = False
     comment: bytes | None = None
     photoshop: bool = False
     icc: dict[int, bytes] = field(default_factory=dict)
@@ -114,6 +116,8 @@ def _file_app1(jpeg: Jpeg, contents: bytes) -> None:
         jpeg.exif = contents[len(EXIF) :] or None
     elif contents.startswith(XMP) and jpeg.xmp is None:
         jpeg.xmp = contents[len(XMP) :] or None
+    elif contents.startswith(MORE_XMP):
+        jpeg.more_xmp = True
 
 
 def _density(contents: bytes) -> tuple[float, float] | None:
@@ -186,7 +190,8 @@ def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
 def _notes(jpeg: Jpeg) -> tuple[str, ...]:
     """What is left out on reading."""
     first = (first_of("JPEG", jpeg.frames, "picture"),) if jpeg.frames > 1 else ()
-    return (*first, NO_IPTC) if jpeg.photoshop else first
+    more = ("XMP beyond 64 kB left out",) if jpeg.more_xmp else ()
+    return (*first, *more, NO_IPTC) if jpeg.photoshop else (*first, *more)
 
 
 def _libjpeg(data: bytes) -> Samples:

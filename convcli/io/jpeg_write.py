@@ -30,14 +30,14 @@ _BLOCK = 8
 _STRIP = 1 << 20  # samples: enough to be worth a thread's while, and 2 bytes a strip are nothing
 _LONGEST = 65533  # bytes that a segment can hold beside its length
 _PART = _LONGEST - len(ICC) - 2
+_PARTS = 255  # their number is a byte
 
 
 def encode(image: Image, *, quality: int, threads: int | None = None) -> Iterator[bytes]:
     """
     JPEG of uint8 samples, grey or RGB, as its rows come.
 
-    Metadata that no segment can hold is left out, see `losses`; ValueError for a colour profile
-    that 255 segments can't.
+    Metadata that its segments can't hold is left out, see `losses`.
     """
     rows, height = len(image.samples), _height(image.samples)
     strips = range(0, rows, height)
@@ -110,10 +110,12 @@ def _joined(head: bytes, samples: Samples, height: int) -> bytes:
 
 def losses(metadata: Metadata) -> tuple[str, ...]:
     """What a JPEG has no room for, as sentences: a segment ends at 65,533 bytes."""
+    sizes = [(kind, len(text), _LONGEST) for kind, _, text in _segments(metadata)]
+    sizes.append(("ICC profile", len(metadata.icc or b""), _PART * _PARTS))
     return tuple(
-        f"{kind} left out: it has {len(contents):,} bytes, JPEG has room for {_LONGEST:,}"
-        for kind, _, contents in _segments(metadata)
-        if len(contents) > _LONGEST
+        f"{kind} left out: it has {size:,} bytes, JPEG has room for {room:,}"
+        for kind, size, room in sizes
+        if size > room
     )
 
 
@@ -133,7 +135,7 @@ def _metadata(metadata: Metadata) -> Iterator[bytes]:
     yield from (_segment(marker, text) for marker, text in fitting if marker != COM)
     icc = metadata.icc or b""
     parts = [icc[at : at + _PART] for at in range(0, len(icc), _PART)]
-    for number, part in enumerate(parts, 1):
+    for number, part in enumerate(parts if len(parts) <= _PARTS else (), 1):
         yield _segment(APP2, ICC + bytes((number, len(parts))) + part)
     yield from (_segment(marker, text) for marker, text in fitting if marker == COM)
 

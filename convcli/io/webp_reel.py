@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+from convcli.errors import OutputError
 from convcli.io.reel import Ticks
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _ANIMATION, _ALPHA = 0x02, 0x10
 _FLAGS = {b"ICCP": 0x20, b"EXIF": 0x08, b"XMP ": 0x04}
 _REPLACE = 0x02  # do not blend
 _MOST, _PLAYS = (1 << 24) - 1, 65535
+_ROOM = (1 << 32) - 10
 _SAMPLES = {b"ALPH", b"VP8 ", b"VP8L"}
 
 
@@ -63,6 +65,11 @@ class Joiner:
             kept.get(b"EXIF", b""),
             kept.get(b"XMP ", b""),
         ))  # fmt: skip
+        if len(body) > _ROOM:
+            raise OutputError(
+                "The frames together are larger than 4 GiB, where a WebP file ends.",
+                "Write them one by one with --frames N.",
+            )
         return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
