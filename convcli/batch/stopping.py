@@ -19,28 +19,66 @@ if TYPE_CHECKING:
 SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
+class _Heed:
+    """Who hears of the first signal, what signals did before, and the word of the one that came."""
+
+    def __init__(self) -> None:
+        found = {number: signal.getsignal(number) for number in SIGNALS}
+        self.before = {number: handler for number, handler in found.items() if callable(handler)}
+        self.stops: list[Callable[[str], None]] = []
+        self.heard = ""
+
+    def begin(self) -> None:
+        for number in self.before:
+            signal.signal(number, self._hear)
+
+    def end(self) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _hear(self, number: int, _: FrameType | None) -> None:
+        self.end()
+        self.heard = SIGNALS[signal.Signals(number)]
+        for stop in reversed(self.stops):
+            stop(self.heard)
+
+
+_outermost: list[_Heed] = []
+
+
 @contextmanager
 def heeding(stop: Callable[[str], None]) -> Iterator[None]:
     """
     Call `stop` at the first signal; it runs between any two steps of the main thread.
 
-    A signal that is ignored, or that ends the process at once, stays so; other threads than the
-    main one hear of none.
+    One within another hears of the same signal, also if that came before it began. A signal that is
+    ignored, or that ends the process at once, stays so; other threads than the main one hear of
+    none.
     """
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        found = {number: signal.getsignal(number) for number in SIGNALS}
-        before = {number: handler for number, handler in found.items() if callable(handler)}
-
-    def heed(number: int, _: FrameType | None) -> None:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-        stop(SIGNALS[signal.Signals(number)])
-
-    for number in before:
-        signal.signal(number, heed)
-    try:
+    if threading.current_thread() is not threading.main_thread():
         yield
+        return
+    with _heed() as heed:
+        heed.stops.append(stop)
+        if heed.heard:
+            stop(heed.heard)
+        try:
+            yield
+        finally:
+            heed.stops.remove(stop)
+
+
+@contextmanager
+def _heed() -> Iterator[_Heed]:
+    """The outermost one: begun here, if none is."""
+    if _outermost:
+        yield _outermost[0]
+        return
+    heed = _Heed()
+    _outermost.append(heed)
+    heed.begin()
+    try:
+        yield heed
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        heed.end()
+        _outermost.clear()

@@ -61,11 +61,11 @@ def watch(
     watching = _Watch(roots, find, tell, settle)
     watching.look()
     try:
-        while True:
-            with heeding(watching.stop):
+        with heeding(watching.stop):
+            while True:
                 ready = watching.next()
-            if why := watching.why or work(ready):
-                return why
+                if why := watching.why or work(ready):
+                    return why
     finally:
         watching.close()
 
