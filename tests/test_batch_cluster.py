@@ -32,7 +32,8 @@ MAIN = "from convcli.__main__ import main; main()\n"
 DOOM = """
 import os, signal, time
 from convcli.batch import running
-genuine = running.process
+from convcli.io import temporary
+genuine, publish = running.process, temporary._publish
 
 def process(source, *args):
     time.sleep(float(os.environ.get("SLOW", "0")))
@@ -40,7 +41,11 @@ def process(source, *args):
         os.kill(os.getpid(), signal.SIGKILL)
     return genuine(source, *args)
 
-running.process = process
+def slowly(*args, **kwargs):
+    time.sleep(float(os.environ.get("WRITING", "0")))
+    publish(*args, **kwargs)
+
+running.process, temporary._publish = process, slowly
 """
 
 # Python imports a module of this name by itself, in every process: results take long to appear.
@@ -186,6 +191,23 @@ def test_a_killed_workers_files_are_done_by_the_other(
         str(path.relative_to(tmp_path)) for path in pictures.rglob("*.png")
     )
     assert {item["status"] for item in items} == {"ok"}
+
+
+def test_what_a_killed_worker_was_writing_is_swept(
+    tmp_path: Path, pictures: Path, workers: Workers
+) -> None:
+    assert pictures.is_dir()
+    workers.start()
+    workers.start(WRITING="300")
+    child = _start(tmp_path, "-o", "out/", "--cluster", workers.address)
+    _until(lambda: _made(tmp_path / "out") == 10)  # the others wait for the slow one
+    _until(lambda: len(list((tmp_path / "out").rglob(".convcli-*.tmp"))) == 1)
+    workers.started[2].kill()
+    _, told = child.communicate(timeout=PATIENCE)
+    assert child.returncode == 0, told
+    tree = _tree(tmp_path / "out")
+    assert len(tree) == 12
+    assert not [name for name in tree if ".convcli-" in name]
 
 
 def test_a_file_that_kills_workers_is_one_failure(

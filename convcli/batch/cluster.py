@@ -60,8 +60,8 @@ class Cluster(Crew):
     waiting -> hosts -> outcomes: `slots` are the threads of all workers, at most -j.
 
     They follow the coming and going of workers. `tell` hears, in some thread, of workers that can't
-    be used and of releases that differ. `left`: folders where workers may have left temporary files
-    when the crew was closed.
+    be used and of releases that differ. `left`: folders where workers that were lost, or not waited
+    for, may have left temporary files.
     """
 
     def __init__(
@@ -183,6 +183,7 @@ class Cluster(Crew):
     def _lose(self, flight: Flight, why: str) -> None:
         """Begin anew what a worker took along; enough is enough."""
         self._leave(flight)
+        self.left.add(os.path.dirname(flight.task.target))
         flight.lost, flight.why = flight.lost + 1, why
         if flight.lost >= TRIES:
             self._fail(flight, _killer(flight))
@@ -278,7 +279,7 @@ class Cluster(Crew):
         self._closing.set()
         with self._lock:
             flights = [flight for host in self._hosts.values() for flight in host.flights]
-            self.left = {os.path.dirname(flight.task.target) for flight in flights}
+            self.left |= {os.path.dirname(flight.task.target) for flight in flights}
             for flight in (*flights, *self._waiting):
                 flight.future.cancel()
         if now and flights:
@@ -318,9 +319,11 @@ def joined(
             yield crew
         except BaseException:
             crew.close(now=True)
-            swept |= crew.left
             raise
-        crew.close()
+        else:
+            crew.close()
+        finally:
+            swept |= crew.left
 
 
 def _killer(flight: Flight) -> ConvError:
