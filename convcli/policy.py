@@ -132,7 +132,7 @@ def _in_shares(stage: Stage, scale: Scale) -> Stage:
 def _full(scale: Scale, alpha: str) -> float:
     """The full range of samples in the chain: those that are multiplied by alpha are larger."""
     full = scale.full or 1.0
-    return full * full if alpha in {"premultiply", "keep-divided", "keep"} else full
+    return full * full if alpha in {"premultiply", "keep-divided"} else full
 
 
 def _mix(channels: str, kind: Kind) -> tuple[tuple[float, ...] | None, slice | None]:
