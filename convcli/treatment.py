@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli import light
-from convcli.engines.scored import scored
 from convcli.pixels import Best, Clipped, not_whole
 from convcli.record import record
 from convcli.source import Filtered, Mapped
@@ -177,7 +176,10 @@ class Treatment:
     def _filtered(
         self, source: Source, stage: Stage, engine: Engine, fill: tuple[float, ...]
     ) -> Source:
-        engine = scored(engine) if stage.normalize else engine
+        if stage.normalize:
+            from convcli.engines.scored import scored
+
+            engine = scored(engine)
         if self.letters is not None:
             return Filtered(source, stage, engine, fill, self.letters, carry(stage))
         if self.carries:

@@ -16,7 +16,8 @@ from scipy import signal
 import convcli
 from convcli.cli.main import run
 from convcli.errors import KernelError
-from convcli.kernels import algebra, arithmetic
+from convcli.kernels import algebra, arithmetic, library
+from convcli.kernels.document import MistakeError
 from convcli.kernels.kernel import Kernel, Recipe
 from convcli.kernels.kernelfile import check_file, load_file
 from convcli.kernels.library import Place, find, resolver, shipped_kernels
@@ -228,7 +229,7 @@ def test_a_range_is_carried_where_it_still_makes_sense() -> None:
     ],
 )
 def test_a_mistake_has_its_column(text: str, column: int, words: str) -> None:
-    with pytest.raises(algebra.MistakeError) as caught:
+    with pytest.raises(MistakeError) as caught:
         made(text)
     error = caught.value
     assert words in f"{error}\n{error.hint}"
@@ -276,9 +277,9 @@ def test_any_text_is_calculated_or_refused(text: str) -> None:
 
 def test_names_and_files_are_no_expressions() -> None:
     for text in ("sobel-x", "gaussian:2", "gaussian:sigma=2,radius=4", "laws:E5,row=L5", "a.b+c"):
-        assert not algebra.spoken(text)
+        assert not library.spoken(text)
     for text in ("box(3)", "2*box", "box - box", "-box", "box / 2"):
-        assert algebra.spoken(text)
+        assert library.spoken(text)
 
 
 def test_in_the_shell(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

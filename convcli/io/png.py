@@ -12,7 +12,6 @@ import os
 import struct
 import zlib
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol, Self
 
 from convcli.errors import OutputError
@@ -22,7 +21,8 @@ from convcli.io.png_filters import Desk
 from convcli.io.png_strips import Rows, Strip, adler_joined, chunk, strip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import ThreadPoolExecutor
     from types import TracebackType
 
     from convcli.io.image import Image, Layout, Metadata, Samples
@@ -104,8 +104,8 @@ class Writer:
         workers = min(-(-header.height // self.height), threads or os.cpu_count() or 1)
         self._ahead = _AHEAD * workers
         self._desks = [Desk(self.height * line) for _ in range(workers)]
-        self._flight: deque[Future[Strip]] = deque()
-        self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
+        self._flight: deque[Callable[[], Strip]] = deque()
+        self._pool = _pool(workers)
         self._put(SIGNATURE, *_header(header))
         for kind, contents in _ancillary(metadata):
             self._put(*chunk(kind, contents))
@@ -170,13 +170,12 @@ class Writer:
         if len(self._flight) > self._ahead:
             self._land()
 
-    def _started(self, rows: Rows) -> Future[Strip]:
+    def _started(self, rows: Rows) -> Callable[[], Strip]:
         """By a thread of the pool; a single one would keep its caller waiting only."""
         if self._pool:
-            return self._pool.submit(self._strip, rows)
-        done: Future[Strip] = Future()
-        done.set_result(self._strip(rows))
-        return done
+            return self._pool.submit(self._strip, rows).result
+        done = self._strip(rows)
+        return lambda: done
 
     def _shut(self) -> None:
         if self._pool:
@@ -190,13 +189,22 @@ class Writer:
             self._desks.append(desk)
 
     def _land(self) -> None:
-        done = self._flight.popleft().result()
+        done = self._flight.popleft()()
         self._checksum = adler_joined(self._checksum, done.adler, done.length)
         self._put(*done.chunk)
 
     def _put(self, *pieces: bytes) -> None:
         for piece in pieces:
             self._sink.write(piece)
+
+
+def _pool(workers: int) -> ThreadPoolExecutor | None:
+    """Threads, where there are several: importing them takes as long as a small picture."""
+    if workers == 1:
+        return None
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(workers)
 
 
 def _header(header: Header) -> tuple[bytes, ...]:

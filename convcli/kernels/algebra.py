@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, TypeAlias
 
 from convcli.errors import KernelError
 from convcli.kernels import arithmetic
-from convcli.kernels.document import excerpt
+from convcli.kernels.document import MistakeError
 from convcli.kernels.kernel import Recipe
 from convcli.kernels.number import shown
 from convcli.kernels.terms import Term, agreed, lost
@@ -39,7 +39,6 @@ _TOKEN: Final = re.compile(
     re.ASCII,
 )
 _ARGUMENT: Final = re.compile(r"[^(),]*")
-_SPOKEN: Final = re.compile(r"[(*]|\s[-+/]\s|^\s*-\s*\w")
 _LONGEST: Final = 2000
 _DEEPEST: Final = 40
 _MOST_WORK: Final = 4_000_000
@@ -55,20 +54,6 @@ class _Token(NamedTuple):
     kind: str
     text: str
     at: int
-
-
-class MistakeError(KernelError):
-    """A mistake in an expression; `column` counts from 0, `reason` is the text without a place."""
-
-    def __init__(self, text: str, column: int, reason: str, hint: str = "") -> None:
-        self.column, self.reason = column, reason
-        shown_lines = excerpt([text], 1, column + 1).split("\n")[-2:]
-        super().__init__("\n".join([reason, *shown_lines]), hint)
-
-
-def spoken(text: str) -> bool:
-    """Whether a kernel that is asked for is an expression: no name and no file looks like one."""
-    return _SPOKEN.search(text) is not None
 
 
 def calculated(text: str, resolve: Callable[[str], Recipe]) -> Recipe:

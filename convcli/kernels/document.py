@@ -201,3 +201,12 @@ def _decoded(data: bytes, findings: Findings) -> str:
         ) from error
     findings.text = text = text.replace("\r\n", "\n")
     return text
+
+
+class MistakeError(KernelError):
+    """A mistake in an expression; `column` counts from 0, `reason` is the text without a place."""
+
+    def __init__(self, text: str, column: int, reason: str, hint: str = "") -> None:
+        self.column, self.reason = column, reason
+        shown_lines = excerpt([text], 1, column + 1).split("\n")[-2:]
+        super().__init__("\n".join([reason, *shown_lines]), hint)

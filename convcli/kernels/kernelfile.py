@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
 from convcli.kernels import fields
-from convcli.kernels.algebra import MistakeError, calculated
 from convcli.kernels.arithmetic import rotate
 from convcli.kernels.document import (
     Broken,
     Fault,
     Findings,
     Items,
+    MistakeError,
     Node,
     Table,
     one_line,
@@ -323,13 +323,21 @@ def _finished(kernel: Kernel, inner: fields.Fields, own: fields.Fields) -> Kerne
     return replace(anchored, name=name) if anchored else None
 
 
+def _asked(key: str, text: str, resolve: Callable[[str], Recipe]) -> Recipe:
+    if key == "use":
+        return resolve(text)
+    from convcli.kernels.algebra import calculated
+
+    return calculated(text, resolve)
+
+
 def _used(inner: fields.Fields, wish: _Wish, own: fields.Fields) -> _Part | None:
     """Take the kernel of another file, or what is calculated, written for the same operation."""
     key = "use" if "use" in inner.table.entries else "expression"
     node = inner.table.get(key)
     resolve = wish.resolve or _default_resolver(Path(own.findings.path))
     try:
-        recipe = resolve(inner.text(key)) if key == "use" else calculated(inner.text(key), resolve)
+        recipe = _asked(key, inner.text(key), resolve)
     except MistakeError as error:
         own.findings.at(*_mistaken(own, node, inner.text(key), error.column), error.reason)
         return None

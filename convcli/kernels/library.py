@@ -17,12 +17,13 @@ the way of nothing but itself.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
-from convcli.kernels import algebra, exchange, families, kernelfile
+from convcli.kernels import exchange, kernelfile
 from convcli.kernels.kernel import Recipe
 from convcli.kernels.kernelfile import KERNEL_SUFFIXES, load_file, read_heading, stem
 from convcli.kernels.number import shown
@@ -39,6 +40,7 @@ _NUMBER_SUFFIXES: Final = (".csv", ".txt", ".npy")
 _TEXTS: Final = (".csv", ".txt")
 _STORAGE: Final = b"%YAML"
 """How OpenCV's files begin, whose suffix is that of ours."""
+_SPOKEN: Final = re.compile(r"[(*]|\s[-+/]\s|^\s*-\s*\w")
 _MOST_FILES: Final = 10_000
 
 
@@ -121,8 +123,10 @@ def _find(spec: str, places: Sequence[Place], trail: tuple[Path, ...]) -> Recipe
         from convcli.kernels.numberfile import read_numbers
 
         return Recipe(stem(path), (read_numbers(path),), origin=str(path))
-    if path is None and algebra.spoken(spec):
-        return algebra.calculated(spec, resolver(places, trail))
+    if path is None and spoken(spec):
+        from convcli.kernels.algebra import calculated
+
+        return calculated(spec, resolver(places, trail))
     name, first, given = _parsed(spec) if path is None else (spec, None, {})
     found = path or _file_of(name, places)
     if found is not None:
@@ -134,12 +138,19 @@ def _find(spec: str, places: Sequence[Place], trail: tuple[Path, ...]) -> Recipe
         recipe = load_file(found, given=given, first=first, resolve=finder)
         ours = found.parent == shipped_kernels()
         return replace(recipe, origin=f"shipped:{found.name}") if ours else recipe
-    if name in families.FAMILIES:
-        asked = families.asked(name, given, first)
-        made = families.make(name, asked)
-        parameters = tuple((key, made.parameters[key]) for key in asked)
-        return Recipe(name, (made.kernel,), origin="family", parameters=parameters)
-    raise _unknown(name, places)
+    from convcli.kernels import families
+
+    if name not in families.FAMILIES:
+        raise _unknown(name, places)
+    asked = families.asked(name, given, first)
+    made = families.make(name, asked)
+    parameters = tuple((key, made.parameters[key]) for key in asked)
+    return Recipe(name, (made.kernel,), origin="family", parameters=parameters)
+
+
+def spoken(text: str) -> bool:
+    """Whether a kernel that is asked for is an expression: no name and no file looks like one."""
+    return _SPOKEN.search(text) is not None
 
 
 def _as_path(spec: str) -> Path | None:
@@ -267,8 +278,10 @@ def _entries(place: Place) -> Iterator[Entry]:
 def _unknown(name: str, places: Sequence[Place]) -> KernelError:
     import difflib
 
+    from convcli.kernels.families import FAMILIES
+
     known = {word for entry in listing(places) for word in (entry.name, *entry.aliases)}
-    near = difflib.get_close_matches(name[:80], sorted(known | set(families.FAMILIES)), n=3)
+    near = difflib.get_close_matches(name[:80], sorted(known | set(FAMILIES)), n=3)
     close = f" Close: {', '.join(near)}." if near else ""
     looked = ", ".join(f"{printable(place.label)} ({len(place.files())})" for place in places)
     return KernelError(

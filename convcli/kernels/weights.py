@@ -12,7 +12,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
-from convcli.kernels import families
 from convcli.kernels.document import Items, Node, Scalar, Table, one_line
 from convcli.kernels.kernel import MAX_CELLS, Kernel, ragged
 from convcli.kernels.matrix import Reading, Slip, scan
@@ -97,6 +96,8 @@ class Weighing:
         return cells, reading.scale
 
     def _generated(self) -> Kernel | None:
+        from convcli.kernels import families
+
         node = self.fields.table.entries["generate"][1]
         if not isinstance(node, Table) or not isinstance(node.get("family"), Scalar):
             self._fault(node, "'generate' needs a family: {family: gaussian, sigma: 2}")
