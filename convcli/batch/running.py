@@ -175,8 +175,9 @@ def _tried(task: Task, orders: Orders) -> Outcome:
     job, source = orders.jobs[task.job], task.source.path
     if task.skip:
         return Item(source, task.target, status="skipped", notes=(task.skip,)), None
-    overwrite = task.overwrite or orders.writing.overwrite
-    writing = replace(orders.writing, overwrite=overwrite)
+    writing = orders.writing
+    if task.overwrite and not writing.overwrite:
+        writing = replace(writing, overwrite=True)
     error: ConvError
     try:
         return process(source, task.target, job, orders.limits, writing), None

@@ -136,10 +136,12 @@ def _choice(
         contents = desk.filtered(before, sample, step, kind).data.cast("B")
         return len(deflate.compress(contents)) + len(deflate.flush())
 
-    quick = deflaters[0][0]
-    kind, _ = min(filters, key=lambda each: size(each[0], quick) * each[1])
-    deflater, _ = min(deflaters, key=lambda each: size(kind, each[0]) * each[1])
-    return kind, deflater
+    quick, weight = deflaters[0]
+    sizes = {kind: size(kind, quick) for kind, _ in filters}
+    kind, _ = min(filters, key=lambda each: sizes[each[0]] * each[1])
+    found = [(sizes[kind] * weight, quick)]
+    found += [(size(kind, deflater) * factor, deflater) for deflater, factor in deflaters[1:]]
+    return kind, min(found, key=lambda each: each[0])[1]
 
 
 def _sample(above: Samples, rows: Samples, step: int, size: int) -> tuple[Samples, Samples]:
