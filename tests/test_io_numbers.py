@@ -136,7 +136,11 @@ def test_npy_cut_anywhere_is_refused() -> None:
 def test_text_of_numbers(text: str, wanted: list[list[float]], ndim: int) -> None:
     image, header = decode(text.encode(), "x.csv", max_pixels=10), probe(text.encode(), "x.csv")
     whole = all(isinstance(value, int) for row in wanted for value in row)
-    np.testing.assert_array_equal(image.samples[:, :, 0], np.array(wanted))
+    column = len(wanted[0]) == 1 < len(wanted)
+    lying = np.array(wanted).T if column else np.array(wanted)
+    np.testing.assert_array_equal(image.samples[:, :, 0], lying)
+    assert image.column == column
+    assert header.signal == (len(lying) == 1)
     assert image.samples.dtype.name == header.dtype == ("int64" if whole else "float64")
     assert (header.height, header.width, 1) == image.samples.shape
     assert image.ndim == ndim

@@ -4,6 +4,8 @@ Text of numbers <-> numbers: one row a line; commas, semicolons, tabs or blanks 
     # comments, to the end of the line
     1, 2, 3
     4, 5, 6        int64 (or uint64) where all are whole, else float64
+
+One line, or one number a line, is a signal: its samples are one row, and it is written as it stood.
 """
 
 from __future__ import annotations
@@ -54,7 +56,8 @@ def probe(data: bytes, name: str) -> Header:
     words = [word for _, line in lines for word in re.split(r"[\s,;]+", line) if word]
     whole = all(map(_WHOLE.fullmatch, words))
     dtype = _dtype([int(word) for word in words] if whole else [0.0])
-    return Header("CSV", columns, len(lines), 1, dtype, "numbers", bytes=len(data))
+    rows, columns = _laid(len(lines), columns)
+    return Header("CSV", columns, rows, 1, dtype, "numbers", bytes=len(data), signal=rows == 1)
 
 
 def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
@@ -71,7 +74,18 @@ def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
     check_size(name, columns, len(lines), max_pixels)
     rows = [_row(split(line), columns, f"{name}:{at}") for at, line in lines]
     array = np.array(rows, _dtype([value for row in rows for value in row]))
-    return Image(array.reshape(len(rows), columns, 1), "numbers", ndim=min(len(rows), _PLAIN))
+    shape = _laid(len(rows), columns)
+    return Image(
+        array.reshape(*shape, 1),
+        "numbers",
+        ndim=min(len(rows), _PLAIN),
+        column=len(rows) > shape[0],
+    )
+
+
+def _laid(rows: int, columns: int) -> tuple[int, int]:
+    """Rows and columns of the samples: a column of numbers is a signal, which lies."""
+    return (1, rows) if columns == 1 else (rows, columns)
 
 
 def _dtype(values: list[float]) -> str:
@@ -108,7 +122,7 @@ def encode(image: Image) -> bytes:
             f"The picture has {image.samples.shape[2]} channels; CSV holds one.",
             "Write .npy, or take one channel.",
         )
-    rows = image.samples[:, :, 0]
+    rows = image.samples[0] if image.column else image.samples[:, :, 0]
     if rows.dtype.kind == "f" and rows.itemsize < 8:  # noqa: PLR2004 - bytes of Python's own float
         texts = (map(str, row) for row in rows)  # 0.1, not 0.10000000149011612
     else:

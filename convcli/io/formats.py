@@ -4,6 +4,7 @@ FORMATS: one table of what each file format is called and what it can hold.
     name   suffixes     dtypes            layouts               lossless  keeps
     PNG    .png         uint8 uint16      grey rgb, +alpha      yes       icc exif xmp dpi png
     JPEG   .jpg .jpeg   uint8             grey rgb              no        icc exif xmp dpi
+    WAV    .wav         int8 int16 ...    sound                 yes       sound
 
 Formats without dtypes are read, not written.
 """
@@ -134,6 +135,13 @@ FORMATS: dict[str, Format] = _table(
         Format("PFM", (".pfm",), frozenset({"float32"}), GREY_RGB),
         Format("NPY", (".npy",), _NUMBERS, ALL),
         Format("CSV", (".csv",), _NUMBERS, frozenset({"grey", "numbers"})),
+        Format(
+            "WAV",
+            (".wav", ".wave", ".bwf", ".rf64"),
+            frozenset({"int8", "int16", "int32", "float32", "float64"}),
+            frozenset({"sound"}),
+            keeps=frozenset({"sound"}),
+        ),
         Format("PBM", (".pbm",)),
         Format("JPEG2000", (".jp2", ".j2k", ".jpx", ".j2c", ".jpc", ".jpf")),
         Format("TGA", (".tga", ".icb", ".vda", ".vst")),

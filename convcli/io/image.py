@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convcli.io.arrival import Ready
+    from convcli.io.sound import Sound
 
 Samples: TypeAlias = "NDArray[Any]"
-Layout: TypeAlias = Literal["grey", "grey+alpha", "rgb", "rgb+alpha", "numbers"]
+Layout: TypeAlias = Literal["grey", "grey+alpha", "rgb", "rgb+alpha", "numbers", "sound"]
 
 CHANNELS: dict[Layout, int] = {"grey": 1, "grey+alpha": 2, "rgb": 3, "rgb+alpha": 4}
 
@@ -36,7 +37,7 @@ class Metadata:
     without `Exif\\0\\0`), orientation reset to 1. `xmp`: a packet, orientation reset to 1.
     `dpi`: dots per inch, horizontal and vertical. `comment`: that of a JPEG. `png`: text and colour
     chunks (gAMA, cHRM, sRGB, cICP, mDCV, cLLI, tEXt, zTXt, iTXt) as (type, contents), which only
-    PNG can hold.
+    PNG can hold. `sound`: sample rate and the like of a WAV.
     """  # noqa: D301 - raw would break the two escapes that the reader needs to see
 
     icc: bytes | None = None
@@ -45,6 +46,7 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     comment: bytes | None = None
     png: tuple[tuple[bytes, bytes], ...] = ()
+    sound: Sound | None = None
 
 
 @record
@@ -53,8 +55,10 @@ class Image:
     A decoded file, upright: orientation is baked into the samples.
 
     `samples`: (rows, columns, channels), C-contiguous, native byte order; uint8, uint16, float32
-    or float64 for pictures, any bool, integer or float dtype for `numbers`. `notes`: what reading
-    changed, as sentences. `ndim`: dimensions that a file of numbers had, so that it gets them back.
+    or float64 for pictures, any bool, integer or float dtype for `numbers`; for `sound`, whose one
+    row is as long as the sound, signed integers and floats. `notes`: what reading changed, as
+    sentences. `ndim`: dimensions that a file of numbers had, and `column` that its row stood
+    upright, so that it gets them back.
     `ready(n)` returns once the first n rows are there: of a picture that `decode` gave, all are.
     """
 
@@ -63,6 +67,7 @@ class Image:
     metadata: Metadata = Metadata()
     notes: tuple[str, ...] = ()
     ndim: int = 3
+    column: bool = False
     ready: Ready = at_once
 
     @property
@@ -77,7 +82,8 @@ class Header:
     What a file says about its samples, read without decoding them.
 
     `width` and `height` are pixels after orientation, `dtype` and `layout` those that `decode`
-    returns, `bytes` the size of the file.
+    returns, `bytes` the size of the file. `signal`: its one row is all there is, by the file's own
+    word. `bits` of a sample, where the dtype has more.
     """
 
     format: str
@@ -88,3 +94,5 @@ class Header:
     layout: Layout
     frames: int = 1
     bytes: int = 0
+    signal: bool = False
+    bits: int = 0

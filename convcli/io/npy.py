@@ -63,7 +63,8 @@ def probe(data: bytes, name: str) -> Header:
     dtype, shape, _, _ = _npy_header(data, name)
     rows, columns, channels = _sides(shape)
     kind = dtype.newbyteorder("=").name
-    return Header("NPY", columns, rows, channels, kind, "numbers", bytes=len(data))
+    signal = len(shape) == 1
+    return Header("NPY", columns, rows, channels, kind, "numbers", bytes=len(data), signal=signal)
 
 
 def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
@@ -92,7 +93,9 @@ def encode(image: Image) -> bytes:
 
 
 def _as_it_came(image: Image) -> Samples:
-    """Samples with the dimensions the input had, where they still fit."""
+    """Samples with the dimensions the input had, where they still fit; a column stands upright."""
+    if image.column and image.ndim > 1:
+        return image.samples.reshape(image.samples.shape[1:])
     rows, columns, channels = image.samples.shape
     if channels > 1 or (image.ndim == _SOLID and image.layout == "numbers"):
         return image.samples

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _READERS = {
     "PNG": "png_read", "JPEG": "jpeg", "TIFF": "tiff",
     "PBM": "pnm", "PGM": "pnm", "PPM": "pnm", "PAM": "pnm", "PFM": "pnm",
-    "NPY": "npy", "CSV": "csv_text",
+    "NPY": "npy", "CSV": "csv_text", "WAV": "wav",
 }  # fmt: skip
 
 _FILMS = {"PNG": "apng_read", "TIFF": "tiff"}

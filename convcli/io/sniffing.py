@@ -40,6 +40,8 @@ _PNM = {
     b"P1": "PBM", b"P4": "PBM", b"P2": "PGM", b"P5": "PGM", b"P3": "PPM", b"P6": "PPM",
     b"P7": "PAM", b"Pf": "PFM", b"PF": "PFM",
 }  # fmt: skip
+_RIFF = {b"RIFF", b"RF64", b"BW64"}
+_RIFF_KINDS = {b"WEBP": "WEBP", b"WAVE": "WAV"}
 _XBM = re.compile(rb"\s*#define[ \t]+\S+_width[ \t]+[0-9]")
 _PCX_VERSIONS = {0, 2, 3, 5}
 _FOREIGN: tuple[tuple[bytes, str], ...] = (
@@ -58,11 +60,16 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"\x89HDF", "an HDF5 file"),
     (b"icns", "an Apple icon"),
     (b"farbfeld", "a farbfeld picture"),
+    (b"fLaC", "FLAC sound"),
+    (b"OggS", "Ogg sound"),
+    (b"ID3", "MP3 sound"),
+    (b"FORM", "AIFF sound"),
+    (b"RIFX", "a big-endian WAV"),
 )
 _SUFFIX_ONLY = {"TGA", "IM", "CSV"}
 _HEAD = 512
 """Bytes that any signature needs at most."""
-_READABLE = "convcli reads PNG, JPEG, TIFF, WebP, AVIF, GIF, BMP, PNM, JPEG 2000, .npy, .csv"
+_READABLE = "convcli reads PNG, JPEG, TIFF, WebP, AVIF, GIF, BMP, PNM, JPEG 2000, .npy, .csv, .wav"
 
 
 def sniff(data: bytes, name: str) -> str:
@@ -113,8 +120,8 @@ def _signature(data: bytes) -> str | None:
     for magic, format_name in _MAGIC:
         if data.startswith(magic):
             return format_name
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
+    if data[:4] in _RIFF and data[8:12] in _RIFF_KINDS:
+        return _RIFF_KINDS[data[8:12]]
     if data[:1] == b"\x0a" and len(data) > 3 and data[1] in _PCX_VERSIONS and data[2] == 1:  # noqa: PLR2004 - bytes 0-3 are the signature
         return "PCX"
     if data[:2] in _PNM and data[2:3].isspace():

@@ -34,6 +34,7 @@ _NAMED = {
     "xmp": "XMP",
     "dpi": "resolution",
     "comment": "comment",
+    "sound": "sample rate",
 }
 _COLOUR = {b"gAMA", b"cHRM", b"cICP"}  # sRGB is what is taken where nothing is said
 _USUAL = (b"gAMA", (45455).to_bytes(4, "big"))  # 1 / 2.2, as good as sRGB
@@ -127,6 +128,10 @@ def _pieces(image: Image, row: Format, choices: Choices) -> Iterator[bytes]:
 
         return jpeg_write.encode(image, quality=quality, threads=threads)
     image.ready(len(image.samples))
+    if row.name == "WAV":
+        from convcli.io import wav_write
+
+        return wav_write.encode(image)
     if row.name == "TIFF":
         from convcli.io import tiff_write
 
@@ -171,7 +176,17 @@ def check_fit(image: Image, format: str, *, name: str = "The picture") -> None: 
         raise _layout_error(image, row, name)
     if dtype not in row.dtypes:
         raise _depth_error(dtype, row, name)
-    rows, columns, _ = image.samples.shape
+    rows, columns, channels = image.samples.shape
+    if format == "CSV" and channels > 1:
+        raise OutputError(
+            f"{name} has {channels} channels; CSV holds one.",
+            "Write .npy, or make one of them: --channels sum.",
+        )
+    if image.layout == "sound" and rows > 1:
+        raise OutputError(
+            f"{name} has {rows:,} rows; {format} holds sound: one row of samples.",
+            "Write .npy, or read a signal: numbers of one row.",
+        )
     if max(rows, columns) > _LONGEST.get(format, max(rows, columns)):
         raise OutputError(
             f"{name} is {columns} x {rows} pixels; {format} ends at {_LONGEST[format]} a side.",
@@ -180,6 +195,15 @@ def check_fit(image: Image, format: str, *, name: str = "The picture") -> None: 
 
 
 def _layout_error(image: Image, row: Format, name: str) -> OutputError:
+    if image.layout == "sound":
+        return OutputError(
+            f"{name} is sound, not a picture; {row.name} holds pictures.", "Write .wav or .npy."
+        )
+    if row.name == "WAV":
+        return OutputError(
+            f"{name} is a picture; WAV holds sound: one row of samples.",
+            "Write PNG; or take numbers of one row, .npy or .csv, for sound.",
+        )
     if image.layout == "numbers":
         return OutputError(
             f"{name} holds numbers, not a picture; {row.name} holds pictures.",
@@ -231,6 +255,10 @@ def losses(image: Image, format: str) -> tuple[str, ...]:  # noqa: A002 - as abo
         lost.append(f"{row.name} keeps no PNG description of colour ({colour} left out)")
     if row.grey_becomes_rgb and image.layout.startswith("grey"):
         lost.append(f"{row.name} has no grey: written as three equal channels")
+    if row.name == "WAV" and not metadata.sound:
+        from convcli.io.sound import RATE
+
+        lost.append(f"nothing tells the sample rate: {RATE:,} samples a second written")
     if row.name == "JPEG":
         from convcli.io import jpeg_write
 
