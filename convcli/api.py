@@ -64,6 +64,7 @@ def apply(  # noqa: PLR0913 - the options of the command, by their names
     The dtype is kept unless `depth` says otherwise: integers are correctly rounded and clipped,
     floats stay as they come. A kernel is a name as after `-k` ("gaussian:sigma=2"), a matrix, a
     Kernel or a Recipe. All other arguments have the names, words and defaults of `convcli apply`.
+    An array of one dimension is a signal: kernels are laid along it, see `axis`.
     Arrays are plain numbers; `layout` "rgb+alpha" and the like give channels the meaning that
     `alpha`, `linear` and `channels="luma"` need. The input is never changed.
 
@@ -90,7 +91,7 @@ def apply(  # noqa: PLR0913 - the options of the command, by their names
         linear=linear,
         folders=folders,
     )
-    kind = _kind(block, layout)
+    kind = _kind(block, layout, signal=samples.ndim == ROW)
     shape = (block.shape[0], block.shape[1], block.shape[2])
     target: Target = "numbers" if layout == "numbers" else "picture"
     plan = make_plan(job, kind, shape, target, Limits(engine, jobs))
@@ -163,7 +164,7 @@ def _matrix(rows: Sequence[Sequence[float]] | NDArray[Any]) -> Kernel:
     return Kernel(tuple(tuple(row) for row in matrix.tolist()))
 
 
-def _kind(block: NDArray[Any], layout: Layout) -> Kind:
+def _kind(block: NDArray[Any], layout: Layout, *, signal: bool) -> Kind:
     channels = block.shape[2]
     if layout not in CHANNELS and layout != "numbers":
         raise UsageError(
@@ -174,7 +175,7 @@ def _kind(block: NDArray[Any], layout: Layout) -> Kind:
             f"layout '{layout}' has {CHANNELS[layout]} channels, the array has {channels}.",
             "Leave layout out for plain numbers.",
         )
-    return Kind(block.dtype.name, layout, channels)
+    return Kind(block.dtype.name, layout, channels, signal)
 
 
 def _block(samples: NDArray[Any]) -> NDArray[Any]:

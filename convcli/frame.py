@@ -10,6 +10,7 @@ A file of one picture is one of these, an animation several.
 
 from __future__ import annotations
 
+import math
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -187,8 +188,24 @@ def _beyond(samples: NDArray[Any], plan: Plan) -> tuple[str, ...]:
 def result_of(image: io.Image, samples: NDArray[Any], plan: Plan) -> io.Image:
     """The output image: layout of the treatment, and the input's metadata as far as it fits."""
     layout = plan.treatment.layout
-    result = io.settle(samples, layout, image.metadata, orientation=1)
-    return replace(result, ndim=image.ndim) if image.layout == "numbers" == layout else result
+    metadata, notes = _timed(image.metadata, plan)
+    result = io.settle(samples, layout, metadata, notes, orientation=1)
+    if {image.layout, layout} <= {"numbers", "sound"}:
+        return replace(result, ndim=image.ndim, column=image.column)
+    if image.column:
+        return replace(result, notes=(*notes, "the column of numbers became a row of the picture"))
+    return result
+
+
+def _timed(metadata: io.Metadata, plan: Plan) -> tuple[io.Metadata, tuple[str, ...]]:
+    """What is said of sound, as far as it is true of the result: its rate, places in it."""
+    if metadata.sound is None:
+        return metadata, ()
+    stages = plan.treatment.stages
+    step = math.prod(stage.stride[1] for stage in stages)
+    moved = step > 1 or any(stage.extent != "same" or stage.pad_by for stage in stages)
+    sound, notes = metadata.sound.after(step, plan.shape[2], moved=moved)
+    return replace(metadata, sound=sound), notes
 
 
 def part_of(plan: Plan, shape: Shape, name: str, *, verify: bool, seed: int | None) -> Part | None:

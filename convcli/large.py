@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from convcli.plan import Limits, Plan
 
 CONVERT = "vips tiffsave INPUT tiled.tif --tile --compression deflate --bigtiff"
+PARTS = "cut the signal into parts that overlap by the length of the kernel"
 TURN = "vips autorot INPUT upright.tif[tile,compression=deflate,bigtiff]"
 
 
@@ -33,7 +34,7 @@ class Large:
 def in_parts(plan: Plan, header: io.Header, form: str, limits: Limits, large: Large | None) -> Plan:
     """The plan in bands; TooLarge, naming the cure, where input or output stand against it."""
     shape = (header.height, header.width, header.channels)
-    cure = _cure(form, large)
+    cure = PARTS if header.signal else _cure(form, large)
     if cure or large is None or limits.crowd > 1:
         check_memory(plan, shape, limits, cure)
         return plan

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
     Block = NDArray[Any]
 
-Target = Literal["picture", "numbers"]
+Target = Literal["picture", "numbers", "sound"]
 
 TIE = 0.5 + 2.0**-20
 LIMIT = 2.0**31
@@ -32,12 +32,17 @@ LIMIT = 2.0**31
 
 @record
 class Scale:
-    """The values a sample can take: `low`..`high`, and `full`, which stands for white, if any."""
+    """
+    The values a sample can take: `low`..`high`, and `full`, which stands for white, if any.
+
+    Sound `swings` about 0, from -full to full.
+    """
 
     dtype: str
     low: float
     high: float
     full: float | None
+    swings: bool = False
 
     @property
     def whole(self) -> bool:
@@ -45,15 +50,19 @@ class Scale:
         return self.high != float("inf")
 
     @classmethod
-    def of(cls, dtype: str, target: Target) -> Scale:
+    def of(cls, dtype: str, target: Target, bits: int = 0) -> Scale:
         """
         8-bit 0..255, 16-bit 0..65535, float pictures 0..1 without limits.
 
-        Plain numbers are limited by their dtype only; signed and float ones have no white.
+        Plain numbers are limited by their dtype only; signed and float ones have no white. Sound of
+        16 bits -32768..32767, of which 32768 is full; of floats -1..1 without limits. `bits` where
+        fewer than those of the dtype are meant.
         """
         import numpy as np
 
         kind = np.dtype(dtype)
+        if target == "sound" and kind.kind in "fi":
+            return cls._sound(dtype, bits or 8 * kind.itemsize, whole=kind.kind == "i")
         if kind.kind == "f":
             return cls(dtype, -float("inf"), float("inf"), 1.0 if target == "picture" else None)
         if kind.kind == "b":
@@ -64,6 +73,13 @@ class Scale:
             high = float(np.nextafter(high, 0.0))
         return cls(dtype, info.min, high, high if kind.kind == "u" else None)
 
+    @classmethod
+    def _sound(cls, dtype: str, bits: int, *, whole: bool) -> Scale:
+        if not whole:
+            return cls(dtype, -float("inf"), float("inf"), 1.0, swings=True)
+        full = 2.0 ** (bits - 1)
+        return cls(dtype, -full, full - 1.0, full, swings=True)
+
 
 DEPTHS: dict[str, Callable[[str], str]] = {
     "keep": lambda dtype: dtype,
@@ -72,6 +88,9 @@ DEPTHS: dict[str, Callable[[str], str]] = {
     "float": lambda dtype: dtype if dtype.startswith("float") else _float_for(dtype),
 }
 """The dtype of the output, for the dtype of the input."""
+
+SIGNED = {"uint8": "int8", "uint16": "int16"}
+"""What the depths 8 and 16 are of sound."""
 
 
 def _float_for(dtype: str) -> str:
@@ -179,13 +198,20 @@ class Finish:
 
     def __call__(self, values: Values, span: tuple[float, float], out: Block) -> Clipped:
         """Fill `out`, samples (row, column, channel) of the output's dtype; say what was cut."""
-        _, ranged = RANGES[self.range]
-        named = ranged(self.levels(values), self.scale.full or 1.0, span)
+        named = self._ranged(self.levels(values), span)
         out[..., self.named], clipped = self._sampled(named, self.range)
         channels = range(values.shape[2])
         for channel in sorted(set(channels) - set(channels[self.named])):
             out[..., channel], _ = self._sampled(values[..., channel] * self.unit, "clip")
         return clipped
+
+    def _ranged(self, levels: Values, span: tuple[float, float]) -> Values:
+        """Levels in their range; of sound, whose 0 stays 0, a stretch makes the loudest full."""
+        _, ranged = RANGES[self.range]
+        if self.scale.swings and self.range == "stretch":
+            loudest = max(-span[0], span[1])
+            return levels * ((self.scale.high if self.scale.whole else 1.0) / (loudest or 1.0))
+        return ranged(levels, self.scale.full or 1.0, span)
 
     def _sampled(self, values: Values, ranged: str) -> tuple[Values, Clipped]:
         """Rounded and clipped where samples are integers; what was cut, below and above."""

@@ -350,8 +350,9 @@ def fits(plan: Plan, limits: Limits) -> bool:
 def check_memory(plan: Plan, shape: Shape, limits: Limits, cure: str = "cut the image") -> None:
     """TooLarge where the plan needs more memory than is allowed; `cure` is what helps then."""
     if not fits(plan, limits):
+        what = "samples of a channel" if plan.treatment.kind.signal else f"x {shape[0]} pixels"
         raise TooLarge(
-            f"{shape[1]} x {shape[0]} pixels need about {words(plan.memory)} of memory,"
+            f"{shape[1]} {what} need about {words(plan.memory)} of memory,"
             f" more than the {words(available(limits) or 0)} allowed.",
             f"Allow more with --memory {words(-(-plan.memory * 11 // 10)).replace(' ', '')},"
             f" use fewer --jobs, or {cure}.",

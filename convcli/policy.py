@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convcli.axis import along
 from convcli.errors import KernelError, UsageError
+from convcli.io.formats import holds
 from convcli.kernels.kernel import ZERO_SUM
 from convcli.padding import Padding
-from convcli.pixels import DEPTHS, LIMIT, Finish, Scale
+from convcli.pixels import DEPTHS, LIMIT, SIGNED, Finish, Scale
 from convcli.spec import CHANNELS, counted
 from convcli.treatment import Treatment
 
@@ -59,11 +61,10 @@ def settle(job: Job, kind: Kind, target: Target) -> Treatment:
     The same stages for the same job and kind: what engines find out about a stage, they remember.
     Raises UsageError where the policy and the image do not go together.
     """
-    scale = Scale.of(kind.dtype, "numbers" if kind.layout == "numbers" else "picture")
-    dtype = DEPTHS[job.pixels.depth](kind.dtype)
-    written = Scale.of(dtype, target)
+    scale, written = _scales(job.pixels.depth, kind, target)
     level = scale.full if scale.full and written.full else 1.0
-    stages = tuple(replace(_resolved(stage, scale), level=level) for stage in job.stages)
+    laid, flattened = along(job.stages) if kind.signal else (job.stages, ())
+    stages = tuple(replace(_resolved(stage, scale), level=level) for stage in laid)
     if written.full is None:  # numbers without white: shares as the last layer gives them
         stages = (*stages[:-1], replace(stages[-1], gain=1.0))
     weights, letters = _mix(job.pixels.channels, kind)
@@ -84,13 +85,33 @@ def settle(job: Job, kind: Kind, target: Target) -> Treatment:
         linear=linear,
         weights=weights,
         letters=letters,
-        notes=(*lost, *notes, *more),
+        notes=(*flattened, *lost, *notes, *more),
     )
     named = slice(0, treatment.filters) if letters is None else letters
     return replace(
         treatment,
         finish=replace(treatment.finish, named=named),
         layout=_layout(kind, target, treatment),
+    )
+
+
+def _scales(depth: str, kind: Kind, target: Target) -> tuple[Scale, Scale]:
+    """
+    What samples can be before and after.
+
+    Numbers that become sound are read as sound, if a WAV could hold them. Sound that becomes
+    numbers keeps its levels: whole ones their limits, floats none.
+    """
+    heard = kind.layout == "sound" or (target == "sound" and holds("WAV", kind.dtype, "sound"))
+    plain: Target = "numbers" if kind.layout == "numbers" else "picture"
+    dtype = DEPTHS[depth](kind.dtype)
+    if "sound" in {kind.layout, target} and depth != "keep":
+        dtype = SIGNED.get(dtype, dtype)
+    whole_sound = heard and not dtype.startswith("float")
+    bits = kind.bits if dtype == kind.dtype else 0
+    return (
+        Scale.of(kind.dtype, "sound" if heard else plain, kind.bits),
+        Scale.of(dtype, "sound" if whole_sound else target, bits),
     )
 
 
@@ -145,6 +166,11 @@ def _mix(channels: str, kind: Kind) -> tuple[tuple[float, ...] | None, slice | N
         if channels == "luma":
             return None, None
         raise UsageError(f"--channels {channels}: a grey image has none.", "Leave it out.")
+    if kind.layout == "sound":
+        raise UsageError(
+            f"--channels {channels}: channels of sound have no colours.",
+            "Say --channels each or sum.",
+        )
     if not kind.layout.startswith("rgb"):
         raise UsageError(
             f"--channels {channels}: plain numbers have no colours.", "Say --channels each or sum."
@@ -227,8 +253,9 @@ def zero_sum(stage: Stage) -> list[bool]:
 def _light(wish: str, kind: Kind) -> tuple[bool, tuple[str, ...]]:
     if wish == "encoded":
         return False, ()
-    if kind.layout == "numbers":
-        raise UsageError("--linear: plain numbers are not light.", "Leave --linear out.")
+    if kind.layout in {"numbers", "sound"}:
+        what = "sound is" if kind.layout == "sound" else "plain numbers are"
+        raise UsageError(f"--linear: {what} not light.", "Leave --linear out.")
     if kind.dtype.startswith("float"):
         return False, ("float samples are taken to be linear light already",)
     return True, ()
@@ -240,7 +267,7 @@ def _range(wish: str, written: Scale) -> tuple[str, tuple[str, ...]]:
     able = {
         "clip": True,
         "abs": True,
-        "signed": written.full is not None,
+        "signed": written.full is not None and not written.swings,
         "stretch": written.full is not None or not written.whole,
         "wrap": limits,
         "error": written.whole,
@@ -261,6 +288,10 @@ def _layout(kind: Kind, target: Target, treatment: Treatment) -> Layout:
 
     Filters of a layer are numbers, but 1 or 3 of them a picture, and 4 where one is asked for.
     """
+    if target == "sound" and kind.layout in {"numbers", "sound"}:
+        return "sound"
+    if kind.layout == "sound":
+        return "numbers" if target == "numbers" else "sound"
     channels = treatment.channels
     pictures: dict[int, Layout] = {1: "grey", 2: "grey+alpha", 3: "rgb", 4: "rgb+alpha"}
     if treatment.layered:

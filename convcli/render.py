@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 BAR = 24
 WHITE = {"uint8": "255", "uint16": "65535"}
+SWINGS = {"int8": (-128, 127), "int16": (-32768, 32767)}
 
 
 # --- what happened to one image ------------------------------------------------------------------
@@ -88,6 +89,9 @@ def verification(item: Item) -> Iterator[str]:
 
 def clipping(item: Item) -> Iterator[str]:
     """What share of the samples was cut, and how to see it."""
+    if item.out_dtype.startswith("int"):
+        yield from _loud(item)
+        return
     if item.clipped_below:
         yield (
             f"{share(item.clipped_below)} of the samples fell below black and were cut to 0."
@@ -98,6 +102,16 @@ def clipping(item: Item) -> Iterator[str]:
             f"{share(item.clipped_above)} of the samples rose above white and were cut"
             f" to {WHITE.get(item.out_dtype, 'the most')}. Keep them with --range stretch."
         )
+
+
+def _loud(item: Item) -> Iterator[str]:
+    """The same of samples with a sign, as of sound, which have neither black nor white."""
+    ends = SWINGS.get(item.out_dtype, ("the least", "the most"))
+    cure = " Keep them with --depth float, or a smaller --scale."
+    if item.clipped_below:
+        yield f"{share(item.clipped_below)} of the samples were cut to {ends[0]}.{cure}"
+    if item.clipped_above:
+        yield f"{share(item.clipped_above)} of the samples were cut to {ends[1]}.{cure}"
 
 
 def _phases(item: Item) -> Table:

@@ -150,7 +150,7 @@ COLUMNS: tuple[Column, ...] = (
     _plain("extent", "extent", "same, valid, full, or the pixels padded by"),
     _plain("stride", "stride", "rows,columns from one output to the next"),
     _plain("dilation", "dilation", "rows,columns from one tap to the next"),
-    _plain("width", "width", "of the input, upright", "px"),
+    _plain("width", "width", "of the input, upright; samples of a channel of sound", "px"),
     _plain("height", "height", "of the input, upright", "px"),
     _plain("channels", "channels", "of the input, with alpha"),
     _plain("dtype", "samples", "type of the input's samples"),
@@ -182,7 +182,13 @@ COLUMNS: tuple[Column, ...] = (
     _phase("encode", "encoding, while later rows are decoded and filtered"),
     _phase("write", "writing the file"),
     _plain("wall", "wall", "the whole image, start to end", "s"),
-    Column("megapixels", "Mpx", "Mpx", "pixels read, in millions", lambda item: item.megapixels),
+    Column(
+        "megapixels",
+        "Mpx",
+        "Mpx",
+        "pixels read, or samples of a channel, in millions",
+        lambda item: item.megapixels,
+    ),
     Column(
         "megapixels_per_second",
         "Mpx/s",

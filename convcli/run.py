@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 NUMBERS = ("NPY", "CSV")
 """Formats that hold plain numbers only."""
 
+SOUND = "WAV"
+"""The format that holds sound only."""
+
 SETTINGS = ("quality", "compress", "compression", "tile")
 """What `Writing` and `io.unused` call the same."""
 
@@ -375,10 +378,14 @@ def _plan(  # noqa: PLR0913, PLR0917 - all that decides
     target: str = "",
 ) -> Plan:
     """What will be done; in bands, if `large` can be read and written so, and must be."""
-    io.check_size(name, header.width, header.height, limits.max_pixels)
-    kind = Kind(header.dtype, header.layout, header.channels)
+    if header.layout != "sound":  # its samples lie in the file: no more than were read
+        io.check_size(name, header.width, header.height, limits.max_pixels)
+    signal = header.signal or (form == SOUND and header.height == 1)
+    kind = Kind(header.dtype, header.layout, header.channels, signal, header.bits)
     same = header.layout == "numbers" and header.format == form
-    kept: Target = "numbers" if form in NUMBERS or same else "picture"
+    kept: Target = "sound" if form == SOUND else "picture"
+    if form in NUMBERS or same:
+        kept = "numbers"
     shape = (header.height, header.width, header.channels)
     with about(name):
         plan = proposed(job, kind, shape, kept, limits)

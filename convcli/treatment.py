@@ -39,11 +39,18 @@ INVISIBLE = 1e-9
 
 @record
 class Kind:
-    """What is known of an image before it is decoded: dtype, layout and number of channels."""
+    """
+    What is known of an image before it is decoded: dtype, layout and number of channels.
+
+    `signal`: it has one row, and kernels are laid along it. `bits` of a sample, where the dtype has
+    more.
+    """
 
     dtype: str
     layout: Layout
     channels: int
+    signal: bool = False
+    bits: int = 0
 
     @property
     def alpha(self) -> bool:
