@@ -8,6 +8,7 @@ float64 noise (about 1e-11) can decide. The law holds while sum|w| * max|x| stay
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from convcli.errors import InputError, OutputError
@@ -15,7 +16,7 @@ from convcli.record import mutable, record
 from convcli.response import RANGES, Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -88,6 +89,9 @@ DEPTHS: dict[str, Callable[[str], str]] = {
     "float": lambda dtype: dtype if dtype.startswith("float") else _float_for(dtype),
 }
 """The dtype of the output, for the dtype of the input."""
+
+UNSIGNED = {"int8": "uint8", "int16": "uint16"}
+"""What engines write in place of samples with a sign; they know how to write these."""
 
 SIGNED = {"uint8": "int8", "uint16": "int16"}
 """What the depths 8 and 16 are of sound."""
@@ -176,16 +180,24 @@ class Finish:
         return self.range == "stretch"
 
     def ending(self, span: tuple[float, float]) -> Ending | None:
-        """The same as one multiplication, for 8- and 16-bit samples; None where it is more."""
-        if self.scale.dtype not in {"uint8", "uint16"} or self.range not in AFFINE:
+        """
+        The same as one multiplication, for 8- and 16-bit samples; None where it is more.
+
+        Samples with a sign are lifted by -low to those without one: see `lowered`.
+        """
+        dtype = self.scale.dtype
+        if dtype not in {*UNSIGNED, *UNSIGNED.values()} or self.range not in AFFINE:
+            return None
+        if dtype in UNSIGNED and self.range in {"abs", "stretch"}:
             return None
         full = self.scale.full or 1.0
         gain, lift = AFFINE[self.range](full, span)
+        low = self.scale.low
         return Ending(
             gain * self.unit,
-            gain * self.unit * self.offset + lift,
-            self.scale.low,
-            self.scale.high,
+            gain * self.unit * self.offset + lift - low,
+            0.0,
+            self.scale.high - low,
             absolute=self.range == "abs",
         )
 
@@ -242,6 +254,20 @@ class Finish:
                 " them.",
                 "Leave --range out to cut them, or keep them with --depth float.",
             )
+
+
+@contextmanager
+def lowered(out: Block) -> Iterator[Block]:
+    """
+    The same memory as samples without a sign, for an engine to write; then x - 2**(bits - 1).
+
+    That turns the top bit of each. Samples without a sign are handed on as they are.
+    """
+    name = out.dtype.name
+    lifted = out.view(UNSIGNED.get(name, name))
+    yield lifted
+    if name in UNSIGNED:
+        lifted ^= lifted.dtype.type(1 << (8 * lifted.itemsize - 1))
 
 
 def not_whole() -> InputError:

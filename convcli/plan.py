@@ -35,10 +35,10 @@ ENGINES = (AUTO, *WHY)
 TILE, SMALLEST = 512, 64
 """Side of a tile: at 512 halo and calls weigh little; small results are cut up for the threads."""
 
-STRIP, LOWEST, WIDEST = 320, 16, 8192
+STRIP, LOWEST, WIDEST, LONGEST = 320, 16, 8192, 1 << 17
 """
 Rows of a strip, the tile of compiled engines, which read whole rows and keep few of them: at 320
-halo and calls weigh little. Wider images are cut into columns.
+halo and calls weigh little. Wider images are cut into columns, signals into longer ones.
 """
 
 TURNS = 4
@@ -200,7 +200,7 @@ def _tiling(treatment: Treatment, stages: Sequence[StagePlan], threads: int) -> 
 def _strip(stage: Stage, planned: StagePlan, threads: int) -> Pair:
     """Whole rows; as many as a transform gives, or as every thread should get several times."""
     rows, columns, _ = planned.shape
-    across = -(-columns // -(-columns // WIDEST))
+    across = _across(rows, columns, threads)
     if planned.engine == "fft":
         return cost.kept(stage, (rows, across)), across
     turns = -(-rows // (STRIP * threads))
@@ -208,7 +208,15 @@ def _strip(stage: Stage, planned: StagePlan, threads: int) -> Pair:
     return max(LOWEST, -(-rows // (max(turns, least, 1) * threads))), across
 
 
+def _across(rows: int, columns: int, threads: int) -> int:
+    """Columns of a tile: as equal as may be; of a signal at least one for every thread."""
+    most, least = (LONGEST, threads) if rows == 1 else (WIDEST, 1)
+    return -(-columns // max(least, -(-columns // most)))
+
+
 def _square(rows: int, columns: int, threads: int) -> Pair:
+    if rows == 1:
+        return 1, _across(rows, columns, threads)
     side = TILE
     while side > SMALLEST and _tiles(rows, columns, (side, side)) < threads:
         side //= 2

@@ -201,8 +201,9 @@ class Stage:
 
         stride = self.stride[axis]
         first = start * stride - self.added(axis)[0]
-        length = (stop - start - 1) * stride + self.reach(axis)
-        return self.padding.index(np.arange(first, first + length, dtype=np.intp), size)
+        last = first + (stop - start - 1) * stride + self.reach(axis)
+        read = np.arange(first, last, dtype=np.intp)
+        return read if first >= 0 and last <= size else self.padding.index(read, size)
 
     def offsets(self, axis: int, length: int) -> tuple[int, list[slice]]:
         """How many outputs `length` needed positions make, and where each tap reads them."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli import light
-from convcli.pixels import Best, Clipped, not_whole
+from convcli.pixels import Best, Clipped, lowered, not_whole
 from convcli.record import record
 from convcli.source import Filtered, Mapped
 
@@ -166,7 +166,8 @@ class Treatment:
         every = len(range(out.shape[2])[self.finish.named]) == out.shape[2]
         if ending is None or not every or not (isinstance(chain, Filtered) and chain.writes):
             return self.finish(chain.read(window), span, out)
-        cut = chain.write(window, out, ending)
+        with lowered(out) as lifted:
+            cut = chain.write(window, lifted, ending)
         if cut.nan:
             raise not_whole()
         return Clipped(cut.below, cut.above, out.size)
