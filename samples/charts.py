@@ -10,6 +10,7 @@ that every machine draws the same samples.
 from __future__ import annotations
 
 import sys
+import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,15 @@ def saddle() -> Chart:
     return np.asarray(x * x / 576 - y * y / 256, np.float32)
 
 
+def sweep() -> Chart:
+    """Two channels of sound, 8000 samples a second: a tone that rises to the end, and clicks."""
+    t = np.arange(8000) / 8000
+    sound = np.zeros((8000, 2))
+    sound[:, 0] = 12_000 * np.sin(2 * np.pi * (50 * t + 1975 * t * t))
+    sound[500::1000, 1] = 24_000
+    return np.asarray(np.rint(sound), np.int16)
+
+
 CHARTS: dict[str, Callable[[], Chart]] = {
     "impulse.png": impulse,
     "step.png": step,
@@ -121,6 +131,7 @@ CHARTS: dict[str, Callable[[], Chart]] = {
     "disk-rgba.png": disk,
     "signal.csv": signal,
     "saddle.npy": saddle,
+    "sweep.wav": sweep,
 }
 
 
@@ -130,6 +141,10 @@ def write(path: Path, chart: Chart) -> None:
         np.savetxt(path, chart, fmt="%g", delimiter=",")
     elif path.suffix == ".npy":
         np.save(path, chart)
+    elif path.suffix == ".wav":
+        with wave.open(str(path), "wb") as file:
+            file.setparams((chart.shape[1], 2, len(chart), len(chart), "NONE", ""))
+            file.writeframes(chart.astype("<i2").tobytes())
     else:
         path.write_bytes(imagecodecs.png_encode(chart, level=9))
 

@@ -8,6 +8,7 @@ import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import wavfile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,8 @@ def decoded(path: Path) -> NDArray[Any]:
         return np.loadtxt(path, delimiter=",", ndmin=2)
     if path.suffix == ".npy":
         return np.asarray(np.load(path))
+    if path.suffix == ".wav":
+        return np.asarray(wavfile.read(path)[1])
     return np.asarray(imagecodecs.png_decode(path.read_bytes()))
 
 
