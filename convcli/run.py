@@ -148,8 +148,15 @@ def _parts(plan: Plan, form: str, target: str) -> io.Parts | None:
     treatment = plan.treatment
     pages = form == "TIFF" and treatment.layered and treatment.layout == "numbers"
     if io.has_field(target) or pages:
-        return io.Parts(target, treatment.filters, plain=form in NUMBERS)
+        return io.Parts(target, treatment.filters, _plain(plan, form))
     return None
+
+
+def _plain(plan: Plan, form: str) -> io.Layout | None:
+    """What each filter is, if not a picture."""
+    if plan.treatment.layout == "sound":
+        return "sound"
+    return "numbers" if form in NUMBERS else None
 
 
 def _parted(  # noqa: PLR0913, PLR0917 - as `_still`

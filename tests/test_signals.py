@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,6 +20,7 @@ from scipy.ndimage import gaussian_filter1d
 import convcli
 from convcli import api
 from convcli.axis import along
+from convcli.cli.main import run as cli
 from convcli.errors import InputError, KernelError, OutputError, UsageError
 from convcli.io import decode
 from convcli.job import Wishes, make_job
@@ -28,7 +32,6 @@ from convcli.spec import Pixels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -422,6 +425,48 @@ def test_sound_and_pictures_do_not_mix(tmp_path: Path, sample_photo: Path) -> No
     job = make_job([api.recipe("box")], Wishes(pixels=Pixels(light="linear")))
     with pytest.raises(UsageError, match="sound is not light"):
         plan_file(str(source), "", job, Limits())
+
+
+def test_long_kernels_are_spectra_of_one_row(tmp_path: Path) -> None:
+    """SciPy's transforms of one row, cut into tiles; tap by tap would take ten times as long."""
+    source = heard(tmp_path, noise(300_000, 2))
+    weights = np.hamming(5001)[None] / 2700
+    item = run(source, tmp_path / "fft.wav", weights)
+    assert (item.engine, item.body) == ("fft", "numpy")
+    job = make_job([api.recipe(weights)], Wishes())
+    process(str(source), str(tmp_path / "direct.wav"), job, Limits("direct"), Writing())
+    assert (tmp_path / "fft.wav").read_bytes() == (tmp_path / "direct.wav").read_bytes()
+
+
+def test_layers_of_sound_are_channels_or_files(tmp_path: Path) -> None:
+    layer = "{weights: [[[[-1, 0, 1]]], [[[0, 1, 0]]]], padding: constant}"
+    (tmp_path / "net.yaml").write_text(f"units: samples\nlayers:\n  - {layer}\n")
+    source = heard(tmp_path, np.array([0, 100, 300, 600], np.int16))
+    net = str(tmp_path / "net.yaml")
+    item = run(source, tmp_path / "out.wav", net)
+    found = wavfile.read(tmp_path / "out.wav")[1]
+    assert item.out_channels == 2
+    assert item.out_width == len(found)
+    run(source, tmp_path / "out-{filter}.wav", net)
+    for number, channel in enumerate(found.T, 1):
+        alone = wavfile.read(tmp_path / f"out-{number}.wav")
+        assert alone[0] == RATE
+        assert alone[1].tolist() == channel.tolist()
+
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "line", re.findall(r"^convcli (apply samples/charts/s.*?) *(?:#.*)?$", README, re.MULTILINE)
+)
+def test_an_example_of_the_readme_runs(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "samples").symlink_to(Path(__file__).parents[1] / "samples")
+    monkeypatch.chdir(tmp_path)
+    assert cli([*shlex.split(line), "-q"]) == 0
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_more_than_the_memory_is_refused_with_the_cure(tmp_path: Path) -> None:

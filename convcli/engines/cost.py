@@ -111,7 +111,8 @@ def _spectral(stage: Stage, size: tuple[int, int]) -> float:
 def tile(stage: Stage, size: tuple[int, int]) -> tuple[int, int]:
     """Rows and columns of the transforms that filter an output of that size soonest."""
     sides = LENGTHS if max(stage.reach(0), stage.reach(1)) <= LENGTHS[-1] else LONGER
-    ways = ((transforms(stage, size, (n, m)), (n, m)) for n, m in product(sides, sides))
+    rows = (1,) if sides is LONGER and size[0] == stage.reach(0) == 1 else sides
+    ways = ((transforms(stage, size, (n, m)), (n, m)) for n, m in product(rows, sides))
     return min(ways)[1]
 
 

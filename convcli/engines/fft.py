@@ -70,7 +70,8 @@ def fft(  # noqa: PLR0913 - the one signature that all engines share
     """
     height, _ = stage.offsets(0, len(rows))
     width, _ = stage.offsets(1, len(columns))
-    steps = _step(stage, 0, height, 2), _step(stage, 1, width, 1)
+    far = FAR if height > 1 else 3 * stage.reach(1)  # of one row there is room for long ones
+    steps = _step(stage, 0, height, 2), _step(stage, 1, width, 1, far)
     shape = _side(stage, 0, steps[0]), _side(stage, 1, steps[1])
     values = np.empty((height, width, channels_of(stage, block.shape[2])))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -90,10 +91,10 @@ def _pairs(height: int, width: int, down: int, across: int) -> Iterator[list[tup
             yield [(slice(start, min(start + down, height)), columns) for start in starts]
 
 
-def _step(stage: Stage, axis: int, size: int, together: int) -> int:
+def _step(stage: Stage, axis: int, size: int, together: int, far: int = FAR) -> int:
     """Outputs of a tile along an axis, so that tiles are alike and come `together`."""
     reach, stride = stage.reach(axis), stage.stride[axis]
-    side = max(SIDE, min(4 * reach, reach + FAR))
+    side = max(SIDE, min(4 * reach, reach + far))
     most = (side - reach) // stride + 1
     tiles = together * -(-size // (together * most))
     return -(-size // tiles)

@@ -35,12 +35,12 @@ WAYS = "Write numbers: -o out.npy; pages: -o out.tif; or a file for each: -o 'ou
 class Parts:
     """
     How a result of so many `filters` is written: into files by a `target` with a field, or as pages
-    of one; `plain` as numbers, not as pictures.
+    of one; `plain` says as what, if not as pictures: as numbers, or sound.
     """
 
     target: str
     filters: int
-    plain: bool = False
+    plain: Layout | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -58,11 +58,11 @@ class Parts:
         for number in range(self.filters):
             part = np.ascontiguousarray(image.samples[..., [number, *alpha]])
             done = settle(part, layout, image.metadata, image.notes, orientation=1)
-            yield replace(done, ndim=_FLAT)
+            yield replace(done, ndim=_FLAT if image.ndim > 1 else 1, column=image.column)
 
     def layout(self, channels: int) -> Layout:
         """What each is, where all together have so many channels."""
-        return "numbers" if self.plain else "grey+alpha" if self._alpha(channels) else "grey"
+        return self.plain or ("grey+alpha" if self._alpha(channels) else "grey")
 
     def _alpha(self, channels: int) -> bool:
         return channels > self.filters and not self.plain
