@@ -232,7 +232,7 @@ def test_messages_name_the_file_they_are_about(tmp_path: Path) -> None:
 def test_plain_integers_are_noted_only_when_they_are_large(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("1,2,3\n4,5,6\n")
     assert run(tmp_path / "a.csv", tmp_path / "b.csv", BOX).notes == ()
-    (tmp_path / "c.csv").write_text("1,2,3000000000\n")
+    (tmp_path / "c.csv").write_text("1,2,3000000000\n4,5,6\n")
     assert "2**31" in run(tmp_path / "c.csv", tmp_path / "d.csv", BOX).notes[0]
 
 
