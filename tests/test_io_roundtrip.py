@@ -37,6 +37,7 @@ HELD = [
     for row in FORMATS.values()
     for dtype in sorted(row.dtypes)
     for layout in sorted(row.layouts)
+    if layout != "sound"  # of one row: see test_io_wav.py
 ]
 # A file of numbers knows no layouts, and TIFF tells pictures from numbers by the depth alone.
 PICTURE_DEPTHS = {"uint8", "uint16", "float32", "float64"}
