@@ -320,6 +320,23 @@ def test_a_picture_is_a_point_spread_function(tmp_path: Path) -> None:
         find(str(tmp_path / "black.png"))
 
 
+@pytest.mark.parametrize("most", [1, 10, 254, 255, 256, 1000, 65535])
+def test_a_pgm_of_any_white_keeps_its_levels(most: int, tmp_path: Path) -> None:
+    # Stretched to 255 and rounded, 1 and 4 of 10 would be 26 and 102.
+    levels = np.array([[0, 1, most], [most // 2, most - 1, most // 3]])
+    size = 1 if most < 256 else 2
+    plain = " ".join(map(str, levels.ravel()))
+    head = f"# by hand\n3 2 #x\n{most}\n"
+    (tmp_path / "plain.pgm").write_text(f"P2\n{head}{plain}\n")
+    (tmp_path / "raw.pgm").write_bytes(
+        f"P5\n{head}".encode() + levels.astype(f">u{size}").tobytes()
+    )
+    for name in ("plain", "raw"):
+        kernel = find(str(tmp_path / f"{name}.pgm")).kernel
+        assert kernel.matrix == tuple(map(tuple, levels.tolist()))
+        assert kernel.scale == 1 / levels.sum()
+
+
 def test_a_bank_of_torch_is_a_kernel_if_it_is_one(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", np.arange(6.0).reshape(1, 1, 2, 3))
     recipe = find(str(tmp_path / "a.npz"))

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convcli.errors import KernelError
+from convcli.kernels.library import find
 from convcli.kernels.matrix import parse_matrix
 from convcli.kernels.number import parse_number
 
@@ -144,6 +145,33 @@ def test_files_of_numbers(tmp_path: Path) -> None:
     for name, scale in (("a.txt", 0.25), ("b.csv", 1.0), ("c.npy", 1.0)):
         kernel = parse_matrix(f"@{tmp_path / name}")
         assert (kernel.matrix, kernel.scale) == (((1, 2), (3, 4)), scale)
+
+
+@pytest.mark.parametrize(
+    "text", ["0.5;2\n1;-3\n", "0,5;2\r\n1;-3\r\n", "# x\n 0,5 ; 2\n\n1;-3 # y"]
+)
+def test_semicolons_of_spreadsheets_end_cells_and_their_commas_are_points(
+    text: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode())
+    assert parse_matrix(f"@{path}").weights == ((0.5, 2), (1, -3))
+    assert find(str(path)).kernel.weights == ((0.5, 2), (1, -3))
+
+
+@pytest.mark.parametrize("text", ["1 2; 3 4", "1,2;3,4", "1 2;\n3 4", "1, 2;\n3, 4;\n"])
+def test_semicolons_of_a_matrix_end_rows_in_a_csv_too(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    assert parse_matrix(f"@{path}").weights == ((1, 2), (3, 4))
+    assert find(str(path)).kernel.weights == ((1, 2), (3, 4))
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.mat", "a.kernel"])
+def test_lines_may_end_as_on_the_old_macintosh(name: str, tmp_path: Path) -> None:
+    head = {"a.mat": "2 2\r", "a.kernel": "2x2:\r"}.get(name, "# two rows\r")
+    (tmp_path / name).write_bytes(f"{head}1 2\r3 4\r".encode())
+    assert find(str(tmp_path / name)).kernel.weights == ((1, 2), (3, 4))
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,11 @@ def read_text(path: Path, findings: Findings) -> str:
     return _decoded(data, findings)
 
 
+def unix(text: str) -> str:
+    """Lines that end as those of Unix: Windows writes two characters, the old Macintosh one."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _decoded(data: bytes, findings: Findings) -> str:
     try:
         text = data.decode("utf-8-sig")
@@ -199,7 +204,7 @@ def _decoded(data: bytes, findings: Findings) -> str:
             f"is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}; "
             "save the file as UTF-8",
         ) from error
-    findings.text = text = text.replace("\r\n", "\n")
+    findings.text = text = unix(text)
     return text
 
 

@@ -8,6 +8,7 @@ is a point spread function: see `exchange.picture`.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_BYTE, _WORD = 255, 65535
+_PGM: Final = re.compile(rb"P[25](?:(?:\s|#[^\n\r]*[\n\r])+(\d{1,5})){3}(?=\s)")
 _GREY: Final = {"1", "L", "I", "I;16", "I;16B"}
 PICTURES: Final = (".png", ".pgm")
 SUFFIXES: Final = (".csv", ".txt", ".npy", *PICTURES)
@@ -57,7 +60,24 @@ def _from_text(path: Path, where: str) -> Kernel:
         text = read_text(path, findings)
     except Broken as error:
         raise refusal(findings.faults) from error
+    if path.suffix.lower() == ".csv":
+        text = spreadsheet(text)
     return kernel_of(scan(text), text, where)
+
+
+def spreadsheet(text: str) -> str:
+    """
+    `0,5;1` over `1;0,5` as `0.5,1` over `1,0.5`: cells apart by semicolons, points by commas.
+
+    So spreadsheets write where the comma is the decimal point: several lines, as many semicolons
+    in each, one number between. All other text stays as it is, `1 2 1; 2 4 2` too.
+    """
+    bare = [row for row in (line.partition("#")[0] for line in text.split("\n")) if row.strip()]
+    counts = {row.count(";") for row in bare}
+    alone = all(len(cell.split()) == 1 for row in bare for cell in row.split(";"))
+    if len(bare) < 2 or len(counts) != 1 or counts == {0} or not alone:  # noqa: PLR2004 - in one line they end rows
+        return text
+    return text.replace(",", ".").replace(";", ",")
 
 
 def _array(path: Path) -> NDArray[Any]:
@@ -77,7 +97,19 @@ def _grey_levels(file: BinaryIO, where: str) -> NDArray[Any]:
             raise KernelError(f"{where}: is not a grey picture ({picture.mode})")
         if picture.width * picture.height > MAX_CELLS:
             raise KernelError(f"{where}: more than {MAX_CELLS} weights")
-        return np.asarray(picture)
+        levels = np.asarray(picture)
+        most = _greatest(file) if picture.format == "PPM" else 0
+    if most in {0, _BYTE, _WORD}:
+        return levels
+    # Pillow stretches them to the full range and rounds: this takes every one back.
+    return np.rint(levels.astype(float) * most / (_BYTE if most < _BYTE else _WORD))
+
+
+def _greatest(file: BinaryIO) -> int:
+    """The level that a PGM calls white; 0 where its header does not say."""
+    file.seek(0)
+    header = _PGM.match(file.read(4096))
+    return int(header[1]) if header else 0
 
 
 def _from_array(array: NDArray[Any], where: str) -> Kernel:

@@ -2,7 +2,7 @@
 Numbers alone: .csv files by the separators of spreadsheets, and NumPy's .npz.
 
     1,2,1           1;2;1        1<tab>2<tab>1        rows of numbers, # comments
-    2,4,2           2;4;2        2<tab>4<tab>2
+    2,4,2           2;4;2        2<tab>4<tab>2     (with ; a comma is a decimal point: 0,5;1)
 
     .npz    weights, or matrix and scale; anchor, bias, operation where they are known
     .npy    read by `numberfile`: plain rows and columns
@@ -19,11 +19,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from convcli.errors import KernelError
+from convcli.kernels.document import unix
 from convcli.kernels.exchange import MAX_BYTES, Written
 from convcli.kernels.exchange.laid import each, laid, lines, made
 from convcli.kernels.exchange.page import Page
 from convcli.kernels.kernel import MAX_CELLS, OPERATIONS, Bias, Kernel
 from convcli.kernels.matrix import kernel_of, scan
+from convcli.kernels.numberfile import spreadsheet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,18 +38,13 @@ _NAMES: Final = ("matrix", "weights", "kernel", "arr_0")
 
 def sniff_csv(data: bytes, suffix: str) -> bool:
     """Several lines of cells apart by semicolons, one number in each."""
-    rows = [line for line in data[:65_536].decode(errors="replace").splitlines() if line.strip()]
-    rows = [row for row in rows if not row.lstrip().startswith("#")]
-    counts = {row.count(";") for row in rows}
-    cells = [cell.split() for row in rows for cell in row.split(";")]
-    alone = all(len(cell) == 1 for cell in cells)
-    return suffix == ".csv" and len(rows) > 1 and alone and len(counts) == 1 and counts != {0}
+    text = unix(data.decode(errors="replace")) if suffix == ".csv" else ""
+    return spreadsheet(text) != text
 
 
 def read_csv(data: bytes, where: str) -> Recipe:
     """Cells apart by semicolons; all others `numberfile` reads."""
-    page = Page.of(data, where)
-    text = page.text.replace(";", ",")
+    text = spreadsheet(Page.of(data, where).text)
     return replace(made(kernel_of(scan(text), text, where), where, "convolve"), operation=None)
 
 

@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
-from convcli.kernels.document import excerpt
+from convcli.kernels.document import excerpt, unix
 from convcli.kernels.kernel import MAX_CELLS
 from convcli.kernels.number import parse_number, wrong_with
 from convcli.record import record
@@ -49,7 +49,7 @@ class Page:
                 f" {error.start}",
                 "Save the file as UTF-8.",
             ) from None
-        return cls(text.replace("\r\n", "\n"), where)
+        return cls(unix(text), where)
 
     def wrong(self, at: int, text: str, hint: str = "") -> KernelError:
         """An error at a position of the text, with the line and a caret."""
