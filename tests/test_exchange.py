@@ -347,6 +347,36 @@ def test_a_bank_of_torch_is_a_kernel_if_it_is_one(tmp_path: Path) -> None:
         find(str(tmp_path / "b.npz"))
 
 
+_NINE = "1 2 3 4 5 6 7 8 10"
+
+
+@pytest.mark.parametrize(
+    ("text", "shape", "scale", "bias"),
+    [
+        (f"convolution='{':'.join([_NINE] * 4)}'", (3, 3), 1 / 46, 0),
+        (
+            f'convolution="{_NINE}:{_NINE}:{_NINE}:{_NINE}:1/9:1/9:1/9:1/9:5:5:5:5"',
+            (3, 3),
+            1 / 9,
+            5,
+        ),
+        (f"convolution={_NINE}", (3, 3), 1 / 46, 0),
+        (f'convolution="0m={_NINE}:0rdiv=1:0bias=5"', (3, 3), 1, 5),
+        (f"0m='{_NINE}':1m=\"{_NINE}\":0rdiv=1:1rdiv=1", (3, 3), 1, 0),
+        (f"convolution=0m={_NINE}:0mode=row", (1, 9), 1 / 46, 0),
+        (f"convolution=0m={_NINE}:0mode=2:0rdiv=0.5", (9, 1), 0.5, 0),
+    ],
+)
+def test_ffmpegs_options_by_name_and_by_place(
+    text: str, shape: tuple[int, int], scale: float, bias: float
+) -> None:
+    recipe = read_text("ffmpeg", text)
+    matrix = np.array([float(cell) for cell in _NINE.split()]).reshape(shape)
+    np.testing.assert_array_equal(recipe.kernel.matrix, matrix)
+    assert recipe.kernel.scale == pytest.approx(scale, rel=1e-15)
+    assert (recipe.bias, recipe.operation) == (Bias(bias), "correlate")
+
+
 # --- what is refused -----------------------------------------------------------------------------
 
 BOMB = (
@@ -385,6 +415,9 @@ BOMB = (
         ("imagemagick", ";;", "no kernel"),
         ("ffmpeg", "0m='0.5 0 0 0 1 0 0 0 0'", "no whole number"),
         ("ffmpeg", "0m='1 2 3 4'", "9, 25 or 49"),
+        ("ffmpeg", "0m='1 2':0mode=row", "2 numbers: a row takes an odd number"),
+        ("ffmpeg", "0m='1 2 3':0mode=ring", "'ring' is no mode"),
+        ("ffmpeg", "convolution=", "no numbers of a plane"),
         ("ffmpeg", "0m='1 0 0 0 0 0 0 0 0':1m='0 1 0 0 0 0 0 0 0'", "planes have different"),
         ("gmic", "(1,2;3)", "row 2 has 1 number"),
         ("gmic", "(1,2);(3,4)", "no matrix in round brackets"),
