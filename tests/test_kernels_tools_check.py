@@ -44,6 +44,9 @@ def test_no_shipped_kernel_is_doubted(path: Path) -> None:
         (block("1 1e252/2 3"), "memory that was never filled"),
         (block("-1 -1 -1/-1 9 -1/-1 -1 -1", "tags: [edge]\n"), "what finds edges sums to 0"),
         (block("0 -1 0/-1 5 -1/0 -1 0", "name: laplacian\n"), "this sharpens"),
+        (block("0 0 0/0 0 0/0 0 0", "tags: [edge]\n"), "every weight is 0"),
+        (block("1 1 1/1 1 1/1 1 1", "tags: [blur]\n"), "sum to 9: a blur sums to 1"),
+        (block("1 2 1/2 4 2/1 2 1", "tags: [blur]\nscale: 1/15\n"), "sum to 1.06667"),
         # The six that are copied from page to page.
         (block("1 1.414 1/0 0 0/1 1.414 1"), "same sign in both outer rows"),
         (block("1 0 1/1.414 0 1.414/1 0 1"), "same sign in both outer rows"),  # a quarter turn
@@ -72,6 +75,8 @@ def test_what_is_doubted(text: str, words: str, tmp_path: Path) -> None:
             "0 0 -1 0 0/0 -1 -2 -1 0/-1 -2 17 -2 -1/0 -1 -2 -1 0/0 0 -1 0 0", "tags: [sharpen]\n"
         ),
         block("-2 -1 0/-1 1 1/0 1 2"),
+        block("0.111 0.111 0.111/0.111 0.111 0.111/0.111 0.111 0.111", "tags: [blur]\n"),
+        block("-1 2 -1/2 4 2/-1 2 -1", "tags: [blur]\n"),
         block("1 2 3/4 5 6/7 8 9"),
         "generate: {family: gaussian, sigma: 3}\n",
     ],

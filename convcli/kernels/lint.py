@@ -6,6 +6,8 @@ What is allowed in a kernel file and yet looks like a mistake: warnings, each wi
                          2 4 2      even or odd, that at least three other pairs keep
                          1 3 1
     not an edge kernel   tagged `edge`, or called a Laplacian, and the sum is not 0
+    not a blur           tagged `blur`, no weight below 0, and the sum is not 1
+    nothing at all       every weight is 0
     unheard-of size      a weight above 2**53: memory that nobody has filled
     published wrong      matrices that are copied from page to page with a mistake in them
 
@@ -38,6 +40,8 @@ NEAR: Final = 0.02
 _EXACT: Final = 2.0**53
 _LOOSE: Final = 2e-3
 """Numbers copied from a page have three digits."""
+_BLURRED: Final = 5e-3
+"""A ninth copied as 0.111 is right."""
 _KEPT: Final = 3
 """Pairs that must keep the symmetries that one cell breaks, for that to be a slip."""
 _LARGEST: Final = 63
@@ -114,7 +118,7 @@ def _examine(kernel: Kernel, recipe: Recipe, table: Table, findings: Findings) -
     if not key or max(kernel.rows, kernel.columns) > _LARGEST:
         return
     place, node = table.entries[key]
-    known = _published(kernel, recipe)
+    known = _published(kernel, recipe) if kernel.absolute else ""
     for text in [known] if known else _sums(kernel, recipe):
         findings.add(place, text)
     slip = None if known else odd_cell(kernel.matrix)
@@ -128,12 +132,16 @@ def _examine(kernel: Kernel, recipe: Recipe, table: Table, findings: Findings) -
 def _sums(kernel: Kernel, recipe: Recipe) -> Iterator[str]:
     peak = max(abs(cell) for row in kernel.matrix for cell in row)
     total, size = abs(kernel.sum), kernel.absolute
-    if peak > _EXACT:
+    if not peak:
+        yield "every weight is 0: nothing of the image is left"
+    elif peak > _EXACT:
         yield f"a weight of {peak:g} looks like memory that was never filled"
     elif not kernel.zero_sum and total <= NEAR * size and abs(total - 1) > _LOOSE:
         yield f"the weights sum to {kernel.sum:.6g}, almost 0 beside {size:.6g}, the sum of sizes"
     elif _finds_edges(recipe) and abs(abs(kernel.sum) - 1) < _LOOSE and kernel.negative < 0:
         yield f"the weights sum to {kernel.sum:.6g}: this sharpens; what finds edges sums to 0"
+    elif recipe.tags[:1] == ("blur",) and kernel.negative == 0 and abs(total - 1) > _BLURRED:
+        yield f"the weights sum to {kernel.sum:.6g}: a blur sums to 1; `scale: sum` sees to it"
 
 
 def _finds_edges(recipe: Recipe) -> bool:
