@@ -266,6 +266,21 @@ def test_an_expression_that_uses_itself_is_refused(tmp_path: Path) -> None:
         find("loop", [Place(tmp_path, "here"), *PLACES])
 
 
+@pytest.mark.parametrize("text", ["gaussian:2 - box", "rotate(gaussian:2, 90)", "2*(gaussian:2)"])
+def test_a_colon_is_told_how_parameters_are_written_here(text: str) -> None:
+    with pytest.raises(KernelError) as caught:
+        made(text)
+    assert "stand in brackets: gaussian(2)" in caught.value.hint
+
+
+def test_a_file_goes_before_a_division(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "box").mkdir()
+    (tmp_path / "box" / "9").write_text("3x3: 0,0,0 0,7,0 0,0,0")
+    assert find("box/9", PLACES).kernel.sum == 7
+    assert find("box/3", PLACES).kernel.sum == pytest.approx(1 / 3)
+
+
 @given(st.text(alphabet="box()*+-/2.9, ridentyfl", max_size=40))
 def test_any_text_is_calculated_or_refused(text: str) -> None:
     with contextlib.suppress(KernelError):
@@ -276,9 +291,10 @@ def test_any_text_is_calculated_or_refused(text: str) -> None:
 
 
 def test_names_and_files_are_no_expressions() -> None:
-    for text in ("sobel-x", "gaussian:2", "gaussian:sigma=2,radius=4", "laws:E5,row=L5", "a.b+c"):
+    plain = ("sobel-x", "gaussian:2", "gaussian:sigma=2,radius=4", "laws:E5,row=L5", "a.b+c")
+    for text in (*plain, "kernels/mine", "my/kernels/2", "gaussian:sigma=1/2", "/2"):
         assert not library.spoken(text)
-    for text in ("box(3)", "2*box", "box - box", "-box", "box / 2"):
+    for text in ("box(3)", "2*box", "box - box", "-box", "box / 2", "box/9", "sobel-x/8/.5"):
         assert library.spoken(text)
 
 

@@ -69,7 +69,13 @@ def test_facts_of_other_kernels(capsys: pytest.CaptureFixture[str]) -> None:
         ("1/3 * 1 1 1", "sum     1: flat areas stay as they are"),
         ("1/3 * 1 1 1", "scale   1/3"),
         ("1 2; 3 4", "rank    2: not separable"),
-        ("1 2; 2 4", "rank    1: a column (1 2) times a row (1 2)"),
+        ("1 2; 2 4", "rank    1: a column (1 2) times a row (1 2)\n"),
+        (
+            "1 1 1; 1 1 1",
+            "rank    1: a column (1 1) times a row (1 1 1), 5 multiplications instead",
+        ),
+        ("-1 0 1", "rank    1: a column (1) times a row (-1 0 1)\n"),
+        ("0 0", "rank    0: nothing but zeros"),
         ("-1 0 1", "output  -255 .. 255 for 8-bit images"),
     ],
 )

@@ -149,6 +149,7 @@ def test_files(place: Place) -> None:
     ("spec", "words"),
     [
         ("sobelx", "No kernel is called 'sobelx'. Close: sobel-x"),
+        ("GAUSSIAN:2", "No kernel is called 'GAUSSIAN'. Close: gaussian"),
         ("", "No kernel is called ''"),
         (":", "No kernel is called ''"),
         ("nothing-like-it", "See them all: convcli kernels list"),

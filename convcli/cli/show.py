@@ -147,12 +147,13 @@ def _sum(kernel: Kernel) -> str:
 def _rank(kernel: Kernel) -> str:
     factors = kernel.factors()
     if factors is None:
-        return f"{kernel.rank}: not separable"
+        return f"{kernel.rank}: not separable" if kernel.rank else "0: nothing but zeros"
     fits = kernel.rows + kernel.columns <= LISTED
     column, row = (f" ({_numbers(part)})" * fits for part in factors)
     cells = kernel.rows * kernel.columns
-    saving = f"{kernel.rows + kernel.columns} multiplications instead of {cells}"
-    return f"1: a column{column} times a row{row}, {saving}"
+    fewer = kernel.rows + kernel.columns
+    saving = f", {fewer} multiplications instead of {cells}" if fewer < cells else ""
+    return f"1: a column{column} times a row{row}{saving}"
 
 
 def _numbers(cells: Iterable[float]) -> str:

@@ -87,7 +87,8 @@ class _Reader:
         value = self.sum()
         token = self.token()
         if token.kind != "end":
-            self.fail(token.at, f"{shown(token.text)} is not expected here", _minus(self.text))
+            hint = _COLON if token.text == ":" else _minus(self.text)
+            self.fail(token.at, f"{shown(token.text)} is not expected here", hint)
         if isinstance(value, Fraction):
             self.fail(0, "this is a number, not a kernel", "Write 2*identity for twice the image.")
         return value
@@ -113,7 +114,8 @@ class _Reader:
     def expect(self, sign: str, why: str) -> None:
         token = self.token()
         if not self.take(sign):
-            self.fail(token.at, f"{shown(sign)} is missing here: {why}")
+            hint = _COLON if token.text == ":" else ""
+            self.fail(token.at, f"{shown(sign)} is missing here: {why}", hint)
 
     def fail(self, at: int, reason: str, hint: str = "") -> NoReturn:
         raise MistakeError(self.text, at, reason, hint)
@@ -204,7 +206,8 @@ class _Reader:
         values: list[str | Fraction] = []
         while len(values) < most and self.take(","):
             values.append(self.axis() if name == "mirror" else self.count())
-        self.expect(")", f"{name} takes a kernel and at most {most} more")
+        more = f"a kernel and at most {most} more" if most else "one kernel and nothing else"
+        self.expect(")", f"{name} takes {more}")
         self.depth -= 1
         if most and not values:
             self.fail(token.at, f"{name} needs a second value", _EXAMPLES[name])
@@ -304,6 +307,7 @@ class _Reader:
             )
 
 
+_COLON: Final = "In an expression parameters stand in brackets: gaussian(2), gabor(3, angle=30)."
 _EXAMPLES: Final = {
     "rotate": "Write degrees counter-clockwise: rotate(sobel-x, 90).",
     "dilate": "Write how far apart cells lie, or rows and columns: dilate(box, 2, 3).",

@@ -40,7 +40,7 @@ _NUMBER_SUFFIXES: Final = (".csv", ".txt", ".npy")
 _TEXTS: Final = (".csv", ".txt")
 _STORAGE: Final = b"%YAML"
 """How OpenCV's files begin, whose suffix is that of ours."""
-_SPOKEN: Final = re.compile(r"[(*]|\s[-+/]\s|^\s*-\s*\w")
+_SPOKEN: Final = re.compile(r"[(*]|\s[-+/]\s|^\s*-\s*\w|^\s*[^/:\s]+(?:\s*/\s*\d*\.?\d+)+\s*$")
 _MOST_FILES: Final = 10_000
 
 
@@ -281,7 +281,9 @@ def _unknown(name: str, places: Sequence[Place]) -> KernelError:
     from convcli.kernels.families import FAMILIES
 
     known = {word for entry in listing(places) for word in (entry.name, *entry.aliases)}
-    near = difflib.get_close_matches(name[:80], sorted(known | set(FAMILIES)), n=3)
+    words = sorted(known | set(FAMILIES))
+    near = difflib.get_close_matches(name[:80], words, n=3)
+    near = near or difflib.get_close_matches(name[:80].lower(), words, n=3)
     close = f" Close: {', '.join(near)}." if near else ""
     looked = ", ".join(f"{printable(place.label)} ({len(place.files())})" for place in places)
     return KernelError(
