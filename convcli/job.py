@@ -185,11 +185,17 @@ def _stage(recipe: Recipe, wishes: Wishes, bias: Bias) -> Stage:
 
 def _scored(stage: Stage, normalize: str) -> Stage:
     """A stage whose taps have size 1, for ncc about their mean; KernelError for several filters."""
-    if len(stage.bank) > 1 or stage.padding.mode == "normalize":
+    if len(stage.bank) > 1:
         raise KernelError(
             f"--normalize {normalize} compares one kernel with the image; '{stage.name}' is"
-            f" {len(stage.bank)} filters, with --padding {stage.padding}.",
-            "Name one of its kernels, and another padding.",
+            f" {len(stage.bank)} filters.",
+            "Name one of its kernels.",
+        )
+    if stage.padding.mode == "normalize":
+        raise KernelError(
+            f"--normalize {normalize} compares one kernel with the image, and --padding normalize"
+            " changes the kernel along its edges.",
+            "Say another padding: reflect, constant ...",
         )
     bank = stage.bank
     sums = bank.sum(axis=(2, 3), keepdims=True)

@@ -51,6 +51,8 @@ def template(text: str) -> Recipe:
     from pathlib import Path
 
     name = text.removesuffix(RAW)
+    if not name:
+        raise KernelError(f"'{PREFIX}{text}' names no file.", f"Write {PREFIX}letter.png.")
     image = io.decode(io.read_bytes(name), name, max_pixels=MAX_CELLS)
     samples = image.samples
     if image.layout.endswith("+alpha"):

@@ -392,6 +392,7 @@ BOMB = (
         ("svg", "<svg>" * 100, "in each other"),
         ("svg", "<svg><feConvolveMatrix/>", "is no XML"),
         ("svg", "<svg></svg>", "0 feConvolveMatrix"),
+        ("svg", "<svg></svg>", "Read is <feConvolveMatrix"),
         ("svg", 'kernelMatrix="1 2 3"', "9 numbers, not 3"),
         ("svg", 'kernelMatrix="1 2 nan 4 5 6 7 8 9"', "weights are finite"),
         ("svg", 'order="0" kernelMatrix="1"', "whole number from 1"),

@@ -43,7 +43,8 @@ def read_svg(data: bytes, where: str) -> Recipe:
     found = [element for element in elements(page) if element.name == _NAME]
     if len(found) != 1:
         at = found[1].at if found else 0
-        raise page.wrong(at, f"{len(found)} {_NAME} elements: one is read", "Keep one of them.")
+        cure = "Keep one of them." if found else f"Read is <{_NAME} kernelMatrix='...'/>."
+        raise page.wrong(at, f"{len(found)} {_NAME} elements: one is read", cure)
     return _recipe(page, found[0], where)
 
 
