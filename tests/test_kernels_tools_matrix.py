@@ -101,8 +101,11 @@ def test_scipy_reads_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     edges = (read @ ramp).reshape(2, 5, 4)
     np.testing.assert_array_equal(edges[0, :, 1:3], 2.0)
     np.testing.assert_array_equal(edges[1], 0.0)
-    assert run(args) == 5  # never over a file
-    assert "w.npz" in capsys.readouterr().err
+    assert run(args) == 5  # never over a file, unless told
+    assert "w.npz exists.\nUse --overwrite" in capsys.readouterr().err
+    args[args.index("5x4")] = "3x3"
+    assert run([*args, "--overwrite"]) == 0
+    assert sparse.load_npz(target).shape == (18, 9)
 
 
 @pytest.mark.parametrize(

@@ -42,15 +42,18 @@ Examples:
 @click.option("--length", metavar="N", type=click.IntRange(1, 1_000_000), help="Of a 1-D signal.")
 @click.option("--shape", metavar="RxC", help="Rows and columns of an image: 4x4.")
 @click.option("--npz", metavar="FILE", type=click.Path(path_type=Path), help="Write W, sparse.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @kernels_folder
 @geometry
 @common
 def command(
     filters: tuple[tuple[str, str], ...],
     kernels: tuple[Path, ...],
+    *,
     length: int | None,
     shape: str | None,
     npz: Path | None,
+    overwrite: bool,
     **said: Unpack[Laid],
 ) -> None:
     """Print the matrix W of y = W x: what sharing weights means, a row for each output sample."""
@@ -63,7 +66,7 @@ def command(
     [stage] = make_job([recipe], laid(said)).stages
     found = shared(stage, _shape(recipe, length, shape))
     if npz:
-        _write(found, npz)
+        _write(found, npz, overwrite=overwrite)
         return
     for number, each in enumerate(found):
         _tell(each, recipe.kernels[number].name if len(found) > 1 else recipe.label, number)
@@ -84,7 +87,7 @@ def _shape(recipe: Recipe, length: int | None, shape: str | None) -> Pair:
     return (size, 1) if tall else (1, size)
 
 
-def _write(found: list[Shared], target: Path) -> None:
+def _write(found: list[Shared], target: Path, *, overwrite: bool) -> None:
     """What scipy.sparse.load_npz reads: scale * W of all kernels, one below the other; and b."""
     import numpy as np
     from scipy.sparse import csr_array, vstack
@@ -104,7 +107,7 @@ def _write(found: list[Shared], target: Path) -> None:
         _is_array=np.array(True),  # noqa: FBT003 - SciPy's mark
         constant=np.concatenate([each.constant for each in found]),
     )
-    io.write_bytes(target, packed.getvalue(), overwrite=False)
+    io.write_bytes(target, packed.getvalue(), overwrite=overwrite)
     rows, columns = whole.shape
     click.echo(f"{target}: {rows} x {columns}, {count(whole.nnz, 'weight')}")
 
