@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-KERNELS = {path.name for path in (ROOT / "kernels").iterdir() if path.suffix in {".toml", ".yaml"}}
+KINDS = {".json", ".toml", ".yaml"}
+KERNELS = {path.name for path in (ROOT / "kernels").iterdir() if path.suffix in KINDS}
 SHIPPED = "convcli/kernels/shipped/"
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", ".*_cache", ".hypothesis", "build", "dist", "*.egg-info", "__pycache__"

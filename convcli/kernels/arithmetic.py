@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Rows: TypeAlias = tuple[tuple[float, ...], ...]
 
-_EIGHTH, _QUARTER, _TURN = 45, 90, 360
+EIGHTH, _TURN = 45, 360
 
 
 # --- turning ------------------------------------------------------------------------------------
@@ -39,7 +39,7 @@ def rotate(kernel: Kernel, degrees: Number) -> Kernel:
     An eighth moves every ring of cells on by an eighth of its length, as compass sets are made.
     Nothing is resampled: other angles raise `KernelError`.
     """
-    turns = Fraction(degrees) / _EIGHTH % (_TURN // _EIGHTH)
+    turns = Fraction(degrees) / EIGHTH % (_TURN // EIGHTH)
     if turns.denominator > 1:
         raise KernelError(
             f"can't rotate by {float(degrees):g} degrees: cells would have to be made up between"

@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 Word = TypeVar("Word", bound=str)
 
 # What can stand in a file name on every system and before the colon of `name:sigma=2`.
-_NAME: Final = re.compile(r"\w[\w.+-]*")
-_LONGEST_NAME: Final = 80
-_LONGEST_TEXT: Final = 4000
-_MOST_NAMES: Final = 50
+SIGNS: Final = ".+-"
+_NAME: Final = re.compile(rf"\w[\w{SIGNS}]*")
+SCALES: Final = ("sum", "abs")
+_NOTHING: Final = {"", "~", "null", "Null", "NULL"}
+"""How YAML writes no value; in quotes they are words."""
+LONGEST_NAME: Final = 80
+LONGEST_TEXT: Final = 4000
+MOST_NAMES: Final = 50
 
 
 @record
@@ -53,7 +57,7 @@ class Fields:
         node = self.table.get(name)
         if node is None:
             return None
-        if isinstance(node, Scalar) and (node.text or node.style != "plain"):
+        if isinstance(node, Scalar) and not _nothing(node):
             return node
         if isinstance(node, Scalar):
             self.findings.add(self.key(name), f"'{name}' has no value")
@@ -67,8 +71,8 @@ class Fields:
         if node is None:
             return ""
         text = node.text.strip()
-        if len(text) > _LONGEST_TEXT:
-            self.findings.add(node, f"'{name}' is longer than {_LONGEST_TEXT} characters")
+        if len(text) > LONGEST_TEXT:
+            self.findings.add(node, f"'{name}' is longer than {LONGEST_TEXT} characters")
         elif not all(line.isprintable() for line in (text.split("\n") if lines else [text])):
             self.findings.add(node, f"'{name}' holds control characters")
         else:
@@ -86,18 +90,21 @@ class Fields:
         if node is None:
             return ()
         found = node.items if isinstance(node, Items) else [node]
-        if not all(isinstance(item, Scalar) for item in found) or len(found) > _MOST_NAMES:
-            self.findings.add(node, f"'{name}' is a list of at most {_MOST_NAMES} words")
+        if not all(isinstance(item, Scalar) for item in found) or len(found) > MOST_NAMES:
+            self.findings.add(node, f"'{name}' is a list of at most {MOST_NAMES} words")
             return ()
         return tuple(self._checked(item, name) for item in found if isinstance(item, Scalar))
 
     def _checked(self, node: Scalar, name: str) -> str:
-        if len(node.text) <= _LONGEST_NAME and _NAME.fullmatch(node.text):
+        if _nothing(node):
+            self.findings.add(node, f"'{name}' has no value")
+            return ""
+        if len(node.text) <= LONGEST_NAME and _NAME.fullmatch(node.text):
             return node.text
         self.findings.add(
             node,
             f"'{name}' {shown(node.text)} may hold letters, digits and - _ . + "
-            f"(at most {_LONGEST_NAME}, the first a letter or digit)",
+            f"(at most {LONGEST_NAME}, the first a letter or digit)",
         )
         return ""
 
@@ -137,7 +144,7 @@ class Fields:
 
     def scaled(self, kernel: Kernel, name: str) -> Kernel | None:
         """Multiply the scale of a kernel by a number, or divide by its sum or sum of |w|."""
-        wanted = self.number(name, words=("sum", "abs"))
+        wanted = self.number(name, words=SCALES)
         if wanted is None:
             return None if name in self.table.entries else kernel
         if isinstance(wanted, str):
@@ -182,11 +189,15 @@ class Fields:
         cells = node.items if isinstance(node, Items) else [node]
         found = [parse_number(cell.text) for cell in cells if isinstance(cell, Scalar)]
         numbers = tuple(number for number in found if number is not None and math.isfinite(number))
-        if not 0 < len(numbers) == len(cells) <= _MOST_NAMES:
-            text = f"'{name}' is a list of at most {_MOST_NAMES} angles in degrees: [0, 90]"
+        if not 0 < len(numbers) == len(cells) <= MOST_NAMES:
+            text = f"'{name}' is a list of at most {MOST_NAMES} angles in degrees: [0, 90]"
             self.findings.add(node, text)
             return ()
         return numbers
+
+
+def _nothing(node: Scalar) -> bool:
+    return node.style == "plain" and node.text in _NOTHING
 
 
 def _pair(node: Node) -> list[Node]:
@@ -203,10 +214,10 @@ def meant(word: str, known: Iterable[str]) -> str:
     """` Did you mean 'matrix'?`, or nothing where no known word is close."""
     import difflib
 
-    close = difflib.get_close_matches(word[:_LONGEST_NAME], list(known), n=1)
+    close = difflib.get_close_matches(word[:LONGEST_NAME], list(known), n=1)
     return f" Did you mean '{close[0]}'?" if close else ""
 
 
 def safe_name(text: str) -> str:
     """Make a name of any file name: what a name cannot hold becomes a dash."""
-    return re.sub(r"[^\w.+-]+", "-", text)[:_LONGEST_NAME].lstrip(".+-") or "kernel"
+    return re.sub(r"[^\w.+-]+", "-", text)[:LONGEST_NAME].lstrip(".+-") or "kernel"

@@ -53,9 +53,9 @@ KEYS: Final = (
     *("bias", "range", "activation"),
     *("layers", "units"),
 )
-_OTHERS: Final = ("use", "expression", "rotate")
+OTHERS: Final = ("use", "expression", "rotate")
 YAML_SUFFIXES: Final = (".yaml", ".yml")
-_OF_ONE: Final = (
+OF_ONE: Final = (
     *WEIGHTS,
     "expression",
     "rotate",
@@ -210,7 +210,7 @@ def _layered(recipe: Recipe, own: fields.Fields, path: Path, wish: _Wish) -> Rec
     from convcli.kernels.layers import Reader
 
     _refuse_parameters(own, wish)
-    for key in _OF_ONE:
+    for key in OF_ONE:
         if key in own.table.entries:
             own.findings.add(own.key(key), f"'{key}' and 'layers' exclude each other")
     layers = Reader(own, path.parent).layers()
@@ -246,7 +246,7 @@ def _parts(own: fields.Fields, path: Path, wish: _Wish) -> list[_Part]:
     """The kernels of a file: its `kernels:` list, or the one that its own keys describe."""
     _refuse_parameters(own, wish)
     listed = own.table.get("kernels")
-    alone = [key for key in (*WEIGHTS, *_OTHERS) if key in own.table.entries]
+    alone = [key for key in (*WEIGHTS, *OTHERS) if key in own.table.entries]
     if listed is None:
         return _parts_of(own, path, wish, own)
     if alone:
@@ -254,6 +254,7 @@ def _parts(own: fields.Fields, path: Path, wish: _Wish) -> list[_Part]:
     if not isinstance(listed, Items) or not listed.items:
         own.findings.add(listed, "'kernels' is a list of kernels")
         return []
+    own.number("scale", words=fields.SCALES)  # wrong even where every kernel has its own
     plain = _Wish({}, None, wish.resolve)
     return [part for node in listed.items for part in _listed_parts(node, own, path, plain)]
 
@@ -295,7 +296,7 @@ def _refuse_parameters(own: fields.Fields, wish: _Wish) -> None:
 
 def _part(inner: fields.Fields, path: Path, wish: _Wish, own: fields.Fields) -> _Part | None:
     """One kernel; scale and anchor of the file stand in where the part has none."""
-    calls = [key for key in (*WEIGHTS, *_OTHERS[:2]) if key in inner.table.entries]
+    calls = [key for key in (*WEIGHTS, *OTHERS[:2]) if key in inner.table.entries]
     if len(calls) > 1 and set(calls) & {"use", "expression"}:
         text = f"'{calls[0]}' and '{calls[-1]}' both give weights; keep one"
         inner.findings.add(inner.key(calls[-1]), text)
@@ -307,7 +308,7 @@ def _part(inner: fields.Fields, path: Path, wish: _Wish, own: fields.Fields) -> 
     weights = weighing.kernel()
     if weights is None or len(own.findings.faults) > before:
         # The other keys are still checked, so that all faults are told at once.
-        inner.number("scale", words=("sum", "abs"))
+        inner.number("scale", words=fields.SCALES)
         return None
     kernel = _finished(weights, inner, own)
     return _Part(kernel, weighing.parameters) if kernel else None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel, Parameter
 
 Kind: TypeAlias = Literal["number", "whole", "word", "switch"]
-_SWITCH: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+SWITCH: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 @record
@@ -46,7 +46,7 @@ class Knob:
         """Read a written value; None where it is not allowed."""
         text = str(written).strip()
         if self.kind == "switch":
-            return _SWITCH.get(text.lower())
+            return SWITCH.get(text.lower())
         if self.kind == "word":
             return next((word for word in self.words if word.lower() == text.lower()), None)
         number = parse_number(text)

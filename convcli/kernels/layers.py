@@ -20,7 +20,7 @@ checked as it is taken, and all faults of a file come out together.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -45,11 +45,29 @@ if TYPE_CHECKING:
 
 MOST_LAYERS: Final = 100
 _MOST_CELLS: Final = 16_000_000  # of a bank, with the zeros between groups
-_LARGEST: Final = 10_000
-_SIDES: Final = ("extent", "pad-by", "onnx-pads")
+LARGEST: Final = 10_000
+SIDES: Final = ("extent", "pad-by", "onnx-pads")
+
+
+class Count(NamedTuple):
+    """Whole numbers from `least` on: so many as `counts` allows; `each` is what one stands for."""
+
+    counts: tuple[int, ...]
+    least: int
+    each: int
+    order: str = ""
+
+
+COUNTS: Final = {
+    "stride": Count((1, 2), 1, 2),
+    "dilation": Count((1, 2), 1, 2),
+    "groups": Count((1,), 1, 1),
+    "pad-by": Count((1, 4), 0, 4, ": top, right, bottom, left"),
+    "onnx-pads": Count((4,), 0, 4, ": top, left, bottom, right"),
+}
 KEYS: Final = (
     *("name", "weights", "scale", "bias", "stride", "dilation", "groups"),
-    *("padding", *_SIDES, "activation"),
+    *("padding", *SIDES, "activation"),
 )
 _FORM: Final = "four levels deep: filters, channels, rows, columns, as [[[[1, 2], [3, 4]]]]"
 _AXES: Final = 4
@@ -107,7 +125,7 @@ class _One:
             scale=self._scale(),
             stride=self._pair("stride"),
             dilation=self._pair("dilation"),
-            groups=self._counted("groups", (1,), 1)[0],
+            groups=self._counted("groups")[0],
             activation=own.choice("activation", tuple(ACTIVATIONS)) or "none",
             name=own.name("name"),
         )
@@ -177,6 +195,8 @@ class _One:
         if isinstance(node, Scalar) and parse_number(node.text) is None:
             array = self._filed("bias", 1)
             return () if array is None else tuple(array.tolist())
+        if isinstance(node, Items) and not node.items:
+            self._fault("bias", "'bias' is an empty list; leave it out for 0")
         return self._numbers(node.items if isinstance(node, Items) else [node])
 
     def _numbers(self, nodes: Sequence[Node]) -> tuple[float, ...]:
@@ -210,7 +230,7 @@ class _One:
 
     def _placed(self, layer: Layer) -> Layer:
         """Padding, and how much of it: in one way of three."""
-        said = [key for key in _SIDES if key in self.fields.table.entries]
+        said = [key for key in SIDES if key in self.fields.table.entries]
         for key in said[1:]:
             self.fields.findings.add(self.fields.key(key), f"'{said[0]}' and '{key}' are one thing")
         layer = replace(layer, padding=self._padding(layer.padding))
@@ -218,9 +238,9 @@ class _One:
         if "extent" in said:
             return replace(layer, extent=self.fields.choice("extent", words) or "valid")
         if "onnx-pads" in said:  # x1_begin, x2_begin, x1_end, x2_end
-            top, left, bottom, right = self._counted("onnx-pads", (4,), 0, each=4)
+            top, left, bottom, right = self._counted("onnx-pads")
         else:
-            top, right, bottom, left = self._counted("pad-by", (1, 4), 0, each=4)
+            top, right, bottom, left = self._counted("pad-by")
         return replace(layer, pad_by=(top, right, bottom, left))
 
     def _padding(self, plain: Padding) -> Padding:
@@ -235,13 +255,12 @@ class _One:
         return padding
 
     def _pair(self, key: str) -> Pair:
-        rows, columns = self._counted(key, (1, 2), 1, each=2)
+        rows, columns = self._counted(key)
         return rows, columns
 
-    def _counted(
-        self, key: str, counts: tuple[int, ...], least: int, *, each: int = 1
-    ) -> tuple[int, ...]:
-        """Whole numbers from `least` on, so many as `counts` allows; one stands for all."""
+    def _counted(self, key: str) -> tuple[int, ...]:
+        """The whole numbers of a key of COUNTS; its least ones after a fault and where none are."""
+        counts, least, each, order = COUNTS[key]
         node = self.fields.table.get(key)
         if node is None:
             return (least,) * each
@@ -249,14 +268,13 @@ class _One:
         texts = [item.text if isinstance(item, Scalar) else "" for item in items]
         numbers = [int(text) for text in texts if counts_as(text)]
         right = len(numbers) == len(items) in counts
-        if right and least <= min(numbers) and max(numbers) <= _LARGEST:
+        if right and least <= min(numbers) and max(numbers) <= LARGEST:
             return tuple(numbers * (each if len(numbers) == 1 else 1))
         many = " or ".join(map(str, counts))
-        order = {"onnx-pads": ": top, left, bottom, right", "pad-by": ": top, right, bottom, left"}
         text = (
-            f"'{key}' takes {many} whole number{'s' * (counts != (1,))} from {least} to {_LARGEST}"
+            f"'{key}' takes {many} whole number{'s' * (counts != (1,))} from {least} to {LARGEST}"
         )
-        self._fault(key, text + order.get(key, ""))
+        self._fault(key, text + order)
         return (least,) * each
 
     # --- what belongs together ------------------------------------------------------------------

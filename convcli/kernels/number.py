@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 Number: TypeAlias = float | Fraction
 Cells: TypeAlias = tuple[tuple[float, ...], ...]
 
-_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_FRACTION: Final = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?)/([0-9]+(?:\.[0-9]+)?)")
+DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+FRACTION: Final = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?)/([0-9]+(?:\.[0-9]+)?)")
 # Long enough for any fraction a person writes, short enough that exact arithmetic stays cheap.
-_LONGEST_FRACTION: Final = 64
+LONGEST_FRACTION: Final = 64
 # Whole numbers up to here are exact as float64.
 EXACT: Final = 2**53
 
 
 def parse_number(text: str) -> Number | None:
     """Give the value of one number, exact for a fraction, or None where `text` is no number."""
-    if _DECIMAL.fullmatch(text):
+    if DECIMAL.fullmatch(text):
         return float(text)
-    match = _FRACTION.fullmatch(text) if len(text) <= _LONGEST_FRACTION else None
+    match = FRACTION.fullmatch(text) if len(text) <= LONGEST_FRACTION else None
     if match is None or not Fraction(match[2]):
         return None
     return Fraction(match[1]) / Fraction(match[2])
