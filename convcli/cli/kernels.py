@@ -11,6 +11,7 @@ COMMANDS = {
     "list": "List all kernels with their titles.",
     "show": "Show a kernel: its numbers, what they do, and commands to copy.",
     "check": "Check kernel files: every fault, with its line.",
+    "new": "Write a kernel file with comments, to be changed.",
     "schema": "Print the JSON Schema of kernel files, for editors.",
     "matrix": "Print the matrix W of y = W x.",
     "convert": "Write a kernel as other programs take it.",

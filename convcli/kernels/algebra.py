@@ -44,7 +44,7 @@ _DEEPEST: Final = 40
 _MOST_WORK: Final = 4_000_000
 """Cells that are made and products that are taken: about a second."""
 _FARTHEST: Final = 100_000
-_FUNCTIONS: Final = {"rotate": 1, "dilate": 2, "transpose": 0, "flip": 0, "mirror": 1}
+FUNCTIONS: Final = {"rotate": 1, "dilate": 2, "transpose": 0, "flip": 0, "mirror": 1}
 
 
 _Value: TypeAlias = Term | Fraction
@@ -149,7 +149,7 @@ class _Reader:
         if token.kind == "number":
             return self.number(token)
         if token.kind == "name":
-            return self.function(token) if token.text in _FUNCTIONS else self.kernel(token)
+            return self.function(token) if token.text in FUNCTIONS else self.kernel(token)
         if token.text != "(":
             found = shown(token.text) if token.text else "the end"
             self.fail(token.at, f"a kernel or a number is expected here, not {found}")
@@ -195,7 +195,7 @@ class _Reader:
         return ":" + ",".join(parts) if any(parts) else ""
 
     def function(self, token: _Token) -> Term:
-        name, most = token.text, _FUNCTIONS[token.text]
+        name, most = token.text, FUNCTIONS[token.text]
         self.expect("(", f"{name} takes a kernel in brackets")
         self.depth += 1
         if self.depth > _DEEPEST:

@@ -124,7 +124,7 @@ def times(kernel: Kernel, number: Number) -> Kernel:
     """Multiply the scale; the matrix stays as it is. `KernelError` for 0 and infinity."""
     if number == 0:
         raise KernelError("a kernel times 0 is nothing", "Leave it out.")
-    exact = _fraction(kernel.scale)
+    exact = fraction(kernel.scale)
     scale = float(number * exact) if exact and isinstance(number, Fraction) else 0.0
     return _made(kernel.matrix, scale or float(number) * kernel.scale, kernel.center)
 
@@ -149,7 +149,7 @@ def _alike(
     first: Kernel, second: Kernel, sign: int
 ) -> tuple[Sequence[Sequence[float]], Sequence[Sequence[float]], Fraction | None]:
     """Both matrices in units of one scale: whole numbers, or floats and no scale."""
-    one, two = _fraction(first.scale), _fraction(second.scale)
+    one, two = fraction(first.scale), fraction(second.scale)
     if one and two and first.integral and second.integral:
         largest = math.gcd(one.numerator, two.numerator)
         unit = Fraction(largest, math.lcm(one.denominator, two.denominator))
@@ -189,7 +189,7 @@ def compose(first: Kernel, second: Kernel) -> Kernel:
     rows, columns = first.rows + second.rows - 1, first.columns + second.columns - 1
     fit(rows, columns)
     anchor = first.center[0] + second.center[0], first.center[1] + second.center[1]
-    one, two = _fraction(first.scale), _fraction(second.scale)
+    one, two = fraction(first.scale), fraction(second.scale)
     if one and two and first.integral and second.integral:
         wholes = _spread(_whole(first.matrix, 1), _whole(second.matrix, 1), rows, columns)
         return _finished(wholes, one * two, anchor)
@@ -211,7 +211,7 @@ def _spread(
     return cells
 
 
-def _fraction(scale: float) -> Fraction | None:
+def fraction(scale: float) -> Fraction | None:
     """What was written, 1/9 or 0.1, found again in a float; None where it is no such number."""
     near = Fraction(scale).limit_denominator(1 << 26)
     return near if near and float(near) == scale else None

@@ -99,7 +99,7 @@ class Fields:
         if _nothing(node):
             self.findings.add(node, f"'{name}' has no value")
             return ""
-        if len(node.text) <= LONGEST_NAME and _NAME.fullmatch(node.text):
+        if fits_name(node.text):
             return node.text
         self.findings.add(
             node,
@@ -216,6 +216,11 @@ def meant(word: str, known: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(word[:LONGEST_NAME], list(known), n=1)
     return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def fits_name(text: str) -> bool:
+    """Whether a kernel may be called so: letters, digits and SIGNS, the first no sign."""
+    return len(text) <= LONGEST_NAME and _NAME.fullmatch(text) is not None
 
 
 def safe_name(text: str) -> str:

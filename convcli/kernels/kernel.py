@@ -13,6 +13,8 @@ A matrix is a tuple of tuples of Python floats: listing kernels must not wait fo
 from __future__ import annotations
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
 
 from convcli.errors import KernelError
@@ -56,14 +58,17 @@ class Bias:
     def parse(cls, text: str) -> Self:
         """`12` and `-3.5` are sample units, `50%` is a share of the full range."""
         body = text.strip()
-        number = parse_number(body.removesuffix("%").rstrip())
+        figure = body.removesuffix("%").rstrip()
+        number = parse_number(figure)
         if number is None or not math.isfinite(number):
             raise KernelError(
                 f"bias {text!r} is not a number",
                 "Write sample units (12, -3.5) or a share of the full range (50%).",
             )
         if body.endswith("%"):
-            return cls(share=float(number) / 100)
+            # Rounded once, so that every share can be written.
+            exact = number if isinstance(number, Fraction) else Decimal(figure)
+            return cls(share=float(exact / 100))
         return cls(value=float(number))
 
     def __bool__(self) -> bool:

@@ -102,6 +102,17 @@ def find(spec: str, places: Sequence[Place] | None = None) -> Recipe:
     return _find(spec, search_path() if places is None else places, ())
 
 
+def holder(name: str, places: Sequence[Place]) -> str:
+    """What a name means now: a file, `family`, or nothing; KernelError where two files have it."""
+    found = _file_of(name, places)
+    return str(found) if found else "family" * (name in families.FAMILIES)
+
+
+def is_file_name(spec: str) -> bool:
+    """Whether what is said after -k is taken as a file, because it ends like one."""
+    return _as_path(spec) is not None
+
+
 def check_file(path: Path, places: Sequence[Place] | None = None) -> list[Fault]:
     """Give every fault of a kernel file, none where it is right."""
     known = search_path() if places is None else places
