@@ -20,7 +20,7 @@ from convcli.kernels.arithmetic import fraction
 from convcli.kernels.document import MAX_BYTES
 from convcli.kernels.fields import fits_name, safe_name
 from convcli.kernels.library import is_file_name
-from convcli.kernels.number import EXACT, shown
+from convcli.kernels.number import shown
 from convcli.record import record
 from convcli.wording import printable
 
@@ -194,9 +194,8 @@ def _bias(bias: Bias) -> str:
 
 
 def _cell(cell: float) -> str:
-    """The shortest text of a float; whole numbers without a point, and the sign of -0 kept."""
-    whole = cell.is_integer() and abs(cell) < EXACT
-    return repr(cell).removesuffix(".0") if whole else repr(cell)
+    """The shortest text that is read as the same float: `1`, `-0`, `0.1`, `1e+16`."""
+    return repr(cell).removesuffix(".0")
 
 
 def _quoted(text: str) -> str:
