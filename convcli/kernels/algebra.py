@@ -43,6 +43,8 @@ _LONGEST: Final = 2000
 _DEEPEST: Final = 40
 _MOST_WORK: Final = 4_000_000
 """Cells that are made and products that are taken: about a second."""
+_MOST_CELLS: Final = 250_000
+"""Of a kernel that is named: larger ones take a second and 200 MB to be refused."""
 _FARTHEST: Final = 100_000
 FUNCTIONS: Final = {"rotate": 1, "dilate": 2, "transpose": 0, "flip": 0, "mirror": 1}
 
@@ -175,7 +177,10 @@ class _Reader:
         missing = lost(recipe)
         if missing:
             self.fail(token.at, f"{shown(token.text)} {missing}: an expression takes plain kernels")
-        self.spend(recipe.kernel.rows * recipe.kernel.columns, token.at)
+        cells = recipe.kernel.rows * recipe.kernel.columns
+        if cells > _MOST_CELLS:
+            self.fail(token.at, f"more than {_MOST_CELLS} weights are too many for an expression")
+        self.spend(cells, token.at)
         plain = replace(recipe.kernel, name="")
         return Term(plain, recipe.operation, recipe.range == "signed")
 

@@ -36,7 +36,7 @@ from convcli.kernels.document import (
     read_text,
     refusal,
 )
-from convcli.kernels.kernel import OPERATIONS, UNITS, Kernel, Recipe
+from convcli.kernels.kernel import MAX_CELLS, OPERATIONS, UNITS, Kernel, Recipe
 from convcli.kernels.weights import WEIGHTS, Weighing
 from convcli.record import record
 from convcli.response import ACTIVATIONS, COMBINES, RANGES, unfit
@@ -66,6 +66,7 @@ OF_ONE: Final = (
     "bias",
     "activation",
 )
+_TOGETHER: Final = f"the kernels have more than {MAX_CELLS} weights together"
 KERNEL_SUFFIXES: Final = (*YAML_SUFFIXES, ".toml")
 
 
@@ -256,7 +257,13 @@ def _parts(own: fields.Fields, path: Path, wish: _Wish) -> list[_Part]:
         return []
     own.number("scale", words=fields.SCALES)  # wrong even where every kernel has its own
     plain = _Wish({}, None, wish.resolve)
-    return [part for node in listed.items for part in _listed_parts(node, own, path, plain)]
+    parts: list[_Part] = []
+    for node in listed.items:
+        parts += _listed_parts(node, own, path, plain)
+        if sum(part.kernel.rows * part.kernel.columns for part in parts) > MAX_CELLS:
+            own.findings.add(node, f"{_TOGETHER} at this one")
+            return []
+    return parts
 
 
 def _listed_parts(node: Node, own: fields.Fields, path: Path, wish: _Wish) -> list[_Part]:
@@ -275,6 +282,11 @@ def _parts_of(inner: fields.Fields, path: Path, wish: _Wish, own: fields.Fields)
     if part is None or "rotate" not in inner.table.entries:
         return [part] if part else []
     kernel, made = part.kernel, []
+    if kernel.rows * kernel.columns * len(angles) > MAX_CELLS:
+        inner.findings.add(
+            inner.table.get("rotate"), f"{_TOGETHER} when turned {len(angles)} times"
+        )
+        return []
     for angle in angles:
         try:
             turned = rotate(kernel, angle)

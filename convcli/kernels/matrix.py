@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 import re
 from fractions import Fraction
-from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from convcli.errors import KernelError
@@ -25,13 +24,14 @@ from convcli.kernels.number import Number, common_scale, parse_number, scaled, w
 from convcli.record import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
 _PLAIN: Final = re.compile(r"[0-9eE+\-., \t\n;]*")
 _LOST_COMMA: Final = re.compile(r"(?:^|[;\n,])[ \t]*,")
 _CELL: Final = re.compile(r"[^\s,]+")
 _FACTOR: Final = re.compile(r"\s*([^\s*;,\[\]]+)\s*\*")
 _TOO_MANY: Final = f"more than {MAX_CELLS} numbers"
+_BLANKS: Final = str.maketrans(",;", "  ")
 # More text than a million numbers of 24 characters can need.
 _LONGEST: Final = 25 * MAX_CELLS
 
@@ -100,41 +100,46 @@ def scan(text: str) -> Reading:
 
 def _too_many(text: str) -> bool:
     """Count before reading: the careful way takes seconds over millions of numbers."""
-    return len(text) > _LONGEST or len(re.split(r"[\s,;]+", text.strip())) > MAX_CELLS
+    return len(text) > _LONGEST or len(text.translate(_BLANKS).split()) > MAX_CELLS
 
 
 def _quick(text: str) -> Matrix | None:
     """Plain decimal rows at a million numbers in 0.1 s; None wherever there is more to say."""
     if not _PLAIN.fullmatch(text) or _LOST_COMMA.search(text):
         return None
-    lines = text.replace(";", "\n").replace(",", " ").split("\n")
+    rows: list[tuple[float, ...]] = []
     try:
-        rows = tuple(tuple(map(float, line.split())) for line in lines if line.strip())
+        for line in text.replace(";", "\n").replace(",", " ").split("\n"):
+            if row := tuple(map(float, line.split())):
+                rows.append(row)
+                if len(row) != len(rows[0]):
+                    return None
     except ValueError:
         return None
-    cells = sum(map(len, rows))
-    fits = rows and cells <= MAX_CELLS and len({len(row) for row in rows}) == 1
-    return rows if fits and all(all(map(math.isfinite, row)) for row in rows) else None
+    fits = rows and len(rows) * len(rows[0]) <= MAX_CELLS
+    return tuple(rows) if fits and all(all(map(math.isfinite, row)) for row in rows) else None
 
 
 def _careful(text: str) -> Reading:
     slips: list[Slip] = []
     factor, body = _factor(text, slips)
-    rows = list(_bracket_rows(body, slips) if "[" in body or "]" in body else _plain_rows(body))
-    numbers = list(_numbers(rows, slips))
+    rows = _bracket_rows(body, slips) if "[" in body or "]" in body else _plain_rows(body)
+    numbers: list[list[Number]] = []
+    ragged_rows: list[Slip] = []
+    for row, cells in _numbers(rows, slips):
+        numbers.append(cells)
+        if len(cells) != len(numbers[0]):
+            text = ragged(len(numbers), len(cells), len(numbers[0]))
+            ragged_rows.append(Slip(row.line, row.start, text))
+        if len(ragged_rows) == MOST_FAULTS:
+            break
     if not numbers and not slips:
         slips.append(Slip(0, 0, "there are no numbers"))
-    slips += islice(_ragged(rows, numbers), MOST_FAULTS)
+    slips += ragged_rows
     if slips:
         return Reading((), slips=tuple(slips))
     matrix, scale = common_scale(numbers)
     return Reading(matrix, scaled(factor, scale))
-
-
-def _ragged(rows: Sequence[_Row], numbers: Sequence[Sequence[Number]]) -> Iterator[Slip]:
-    for number, (row, cells) in enumerate(zip(rows, numbers, strict=False), start=1):
-        if len(cells) != len(numbers[0]):
-            yield Slip(row.line, row.start, ragged(number, len(cells), len(numbers[0])))
 
 
 def _factor(text: str, slips: list[Slip]) -> tuple[Number, str]:
@@ -173,7 +178,7 @@ def _bracket_rows(text: str, slips: list[Slip]) -> Iterator[_Row]:
         yield _Row(line, offset - text.rfind("\n", 0, offset) - 1, match[1].replace("\n", " "))
 
 
-def _numbers(rows: Sequence[_Row], slips: list[Slip]) -> Iterator[list[Number]]:
+def _numbers(rows: Iterable[_Row], slips: list[Slip]) -> Iterator[tuple[_Row, list[Number]]]:
     """Numbers row by row; a cell that is none leaves a slip and a zero."""
     known: dict[str, Number] = {}
     total = 0
@@ -195,4 +200,4 @@ def _numbers(rows: Sequence[_Row], slips: list[Slip]) -> Iterator[list[Number]]:
         if total > MAX_CELLS:
             slips.append(Slip(row.line, 0, _TOO_MANY))
             return
-        yield cells
+        yield row, cells

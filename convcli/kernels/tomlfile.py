@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from convcli.kernels.document import MAX_DEPTH, MAX_LISTED, Items, Node, Scalar, Table
+from convcli.kernels.document import MAX_DEPTH, MAX_KEYS, MAX_LISTED, Items, Node, Scalar, Table
 from convcli.kernels.number import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from convcli.kernels.document import Findings
+    from convcli.kernels.document import Broken, Findings
 
 Path: TypeAlias = tuple[str | int, ...]
 Positions: TypeAlias = "Mapping[Path, tuple[int, int]]"
@@ -39,6 +40,12 @@ class _Literal(str):
     __slots__ = ()
 
 
+_TOO_MANY: Final = (
+    f"more than {MAX_LISTED} listed values; write a large matrix as a text block "
+    "(matrix = '''...''') or name a file (file = 'big.npy')"
+)
+
+
 def read_toml(text: str, findings: Findings, places: Positions | None = None) -> Node:
     """Parse a TOML document; faults go to `findings`, and `Broken` ends the reading."""
     _refuse_hostile(text, findings)
@@ -53,22 +60,33 @@ def read_toml(text: str, findings: Findings, places: Positions | None = None) ->
 
 
 def _refuse_hostile(text: str, findings: Findings) -> None:
-    bare = _STRINGS_AND_COMMENTS.sub("", text)
-    if bare.count(",") > MAX_LISTED + MAX_LISTED // 8 or bare.count("[") > MAX_LISTED:
-        raise findings.stop(
-            0,
-            0,
-            f"more than {MAX_LISTED} listed values; write a large matrix as a text block "
-            "(matrix = '''...''') or name a file (file = 'big.npy')",
-        )
+    """Refuse by counting; lines stay where they are, so that each count knows its line."""
+    bare = _STRINGS_AND_COMMENTS.sub(lambda match: "\n" * match[0].count("\n"), text)
+
+    def stop(at: int, reason: str) -> Broken:
+        return findings.stop(bare.count("\n", 0, at) + 1, 0, reason)
+
+    limits = {
+        r"=|^[ \t]*\[[^\n,]*\]$": (MAX_KEYS, f"more than {MAX_KEYS} keys"),
+        ",": (MAX_LISTED + MAX_LISTED // 8, _TOO_MANY),
+        r"\[": (MAX_LISTED, _TOO_MANY),
+    }
+    for sign, (most, reason) in limits.items():
+        found = next(islice(re.finditer(sign, bare, re.MULTILINE), most, None), None)
+        if found:
+            raise stop(found.start(), reason)
     depth = 0
-    for bracket in re.findall(r"[\[\]{}]", bare):
-        depth += 1 if bracket in "[{" else -1
+    for bracket in re.finditer(r"[\[\]{}]", bare):
+        depth += 1 if bracket[0] in "[{" else -1
         if depth > MAX_DEPTH:
-            raise findings.stop(0, 0, "is nested too deeply: a matrix is a list of rows of numbers")
+            raise stop(
+                bracket.start(), "is nested too deeply: a matrix is a list of rows of numbers"
+            )
+    at = 0
     for part in re.split(r"[\n,=\[\]{}]", bare):
         if part.count(".") > MAX_DEPTH:
-            raise findings.stop(0, 0, "has a dotted key of too many parts")
+            raise stop(at, "has a dotted key of too many parts")
+        at += len(part) + 1
 
 
 def _explained(message: str, text: str) -> tuple[int, int, str]:

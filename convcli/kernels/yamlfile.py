@@ -10,12 +10,14 @@ read as YAML 1.2 reads them, and `on`, `12:30:45` or `2024-01-01` never become s
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import yaml
 
 from convcli.kernels.document import (
     MAX_DEPTH,
+    MAX_KEYS,
     MAX_LISTED,
     Broken,
     Findings,
@@ -40,6 +42,7 @@ _STYLES: Final[dict[str | None, Style]] = {
 
 def read_yaml(text: str, findings: Findings) -> Node:
     """Parse one YAML document; faults go to `findings`, and `Broken` ends the reading."""
+    _refuse_listed(text, findings)
     # libyaml where PyYAML was built with it: 20 times faster, the same events.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
@@ -56,6 +59,21 @@ def read_yaml(text: str, findings: Findings) -> Node:
         raise findings.stop(0, 0, "is nested too deeply") from error
 
 
+_TOO_MANY: Final = (
+    f"more than {MAX_LISTED} listed values; "
+    "write a large matrix as a text block (matrix: |) or name a file (file: big.npy)"
+)
+
+
+def _refuse_listed(text: str, findings: Findings) -> None:
+    """Where nothing is quoted and no block can hold commas, they tell how much is listed."""
+    if text.count(",") <= MAX_LISTED + MAX_LISTED // 8 or re.search(r"[|>\"'#]", text):
+        return
+    comma = next(islice(re.finditer(",", text), MAX_LISTED, None)).start()
+    line = text.count("\n", 0, comma) + 1
+    raise findings.stop(line, comma - text.rfind("\n", 0, comma), _TOO_MANY)
+
+
 class _Reader:
     """Turns the event stream into nodes, and refuses what a kernel file has no use for."""
 
@@ -63,6 +81,7 @@ class _Reader:
         self.events = events
         self.findings = findings
         self.count = 0
+        self.keys = 0
 
     def document(self) -> Node:
         """The one document of the stream; an empty stream and a second document are faults."""
@@ -94,6 +113,9 @@ class _Reader:
         entries: dict[str, tuple[Scalar, Node]] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self.node(event, depth=depth + 1)
+            self.keys += 1
+            if self.keys > MAX_KEYS:
+                raise self._stop(event, f"more than {MAX_KEYS} keys")
             if not isinstance(key, Scalar):
                 raise self.findings.stop(key.line, key.column, "a key must be one word")
             value = self.node(next(self.events), depth=depth + 1)
@@ -115,11 +137,7 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise self._stop(event, "nested too deeply: a matrix is a list of rows of numbers")
         if self.count > MAX_LISTED + MAX_LISTED // 8:
-            raise self._stop(
-                event,
-                f"more than {MAX_LISTED} listed values; "
-                "write a large matrix as a text block (matrix: |) or name a file (file: big.npy)",
-            )
+            raise self._stop(event, _TOO_MANY)
 
     def _stop(self, event: yaml.Event, text: str) -> Broken:
         return self.findings.stop(*_place(event), text)
