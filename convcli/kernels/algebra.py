@@ -180,7 +180,7 @@ class _Reader:
         cells = recipe.kernel.rows * recipe.kernel.columns
         if cells > _MOST_CELLS:
             self.fail(token.at, f"more than {_MOST_CELLS} weights are too many for an expression")
-        self.spend(cells, token.at)
+        self.spend(8 * cells, token.at)  # to make it, and to tell its symmetry at every sign
         plain = replace(recipe.kernel, name="")
         return Term(plain, recipe.operation, recipe.range == "signed")
 
