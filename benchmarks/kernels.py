@@ -81,5 +81,5 @@ def spent(words: list[str]) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
+    commands()  # first: the peak of a process begins with that of the one that started it
     hostile(sys.argv[1] if len(sys.argv) > 1 else "")
-    commands()
