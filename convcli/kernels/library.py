@@ -104,8 +104,10 @@ def find(spec: str, places: Sequence[Place] | None = None) -> Recipe:
 
 def holder(name: str, places: Sequence[Place]) -> str:
     """What a name means now: a file, `family`, or nothing; KernelError where two files have it."""
+    from convcli.kernels.families import FAMILIES
+
     found = _file_of(name, places)
-    return str(found) if found else "family" * (name in families.FAMILIES)
+    return str(found) if found else "family" * (name in FAMILIES)
 
 
 def is_file_name(spec: str) -> bool:
