@@ -142,3 +142,15 @@ def test_the_hook_of_pre_commit_finds_kernel_files_and_is_a_command() -> None:
     program, *args = hook["entry"].split()
     assert program == "convcli"
     assert run([*args, str(shipped_kernels() / "sobel.yaml")]) == 0
+
+
+def test_a_file_is_checked_with_those_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "near.yaml").write_text("matrix: [[1, 2, 1]]\n")
+    (tmp_path / "far.yaml").write_text("expression: near * near / 16\n")
+    (tmp_path / "both.yaml").write_text("kernels:\n- {use: near}\n- use: far\ncombine: max\n")
+
+    assert run(["kernels", "check", str(tmp_path)]) == 0
+
+    assert "0 faults in 3 kernel files." in capsys.readouterr().err

@@ -44,17 +44,15 @@ def command(paths: tuple[Path, ...], strict: bool, kernels: tuple[Path, ...]) ->
     What is allowed but looks like a slip is a warning: a sum of almost 0, one weight that breaks a
     symmetry, a matrix that was published wrong.
     """
-    from convcli.kernels.kernelfile import check_file
-    from convcli.kernels.library import resolver, search_path
+    from convcli.kernels.library import beside, check_file, search_path
     from convcli.kernels.lint import warnings
 
     places = search_path(kernels)
     files = list(_files(paths or tuple(place.path for place in places)))
     faults, warned = 0, 0
     for file in files:
-        finder = resolver(places, (file,))
-        found = check_file(file, resolve=finder)
-        doubts = [] if found else warnings(file, resolve=finder)
+        found = check_file(file, places)
+        doubts = [] if found else warnings(file, resolve=beside(file, places))
         for line in (*found, *(replace(doubt, text=f"warning: {doubt.text}") for doubt in doubts)):
             click.echo(str(line))
         faults, warned = faults + len(found), warned + len(doubts)

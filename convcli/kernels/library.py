@@ -118,8 +118,14 @@ def is_file_name(spec: str) -> bool:
 def check_file(path: Path, places: Sequence[Place] | None = None) -> list[Fault]:
     """Give every fault of a kernel file, none where it is right."""
     known = search_path() if places is None else places
-    beside = Place(path.parent, str(path.parent))
-    return kernelfile.check_file(path, resolve=resolver([beside, *known], (path,)))
+    return kernelfile.check_file(path, resolve=beside(path, known))
+
+
+def beside(
+    file: Path, places: Sequence[Place], trail: tuple[Path, ...] = ()
+) -> Callable[[str], Recipe]:
+    """Make the finder for what a file names: kernels in its own folder first, then as usual."""
+    return resolver([Place(file.parent, str(file.parent)), *places], (*trail, file))
 
 
 def resolver(places: Sequence[Place], trail: tuple[Path, ...]) -> Callable[[str], Recipe]:
@@ -145,9 +151,7 @@ def _find(spec: str, places: Sequence[Place], trail: tuple[Path, ...]) -> Recipe
     if found is not None:
         if any(found.samefile(step) for step in trail if found.exists()):
             raise KernelError(f"'{printable(name)}' uses itself")
-        # A file finds the kernels beside it first, wherever it was found itself.
-        beside = Place(found.parent, str(found.parent))
-        finder = resolver([beside, *places], (*trail, found))
+        finder = beside(found, places, trail)
         recipe = load_file(found, given=given, first=first, resolve=finder)
         ours = found.parent == shipped_kernels()
         return replace(recipe, origin=f"shipped:{found.name}") if ours else recipe
