@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed here")
-
 RNG = np.random.default_rng(11)
 COLOURS = ndimage.gaussian_filter(RNG.uniform(0, 255, (60, 70, 3)), (1.5, 1.5, 0))
 COLOURS = ((COLOURS - COLOURS.min()) * (255 / np.ptp(COLOURS))).astype(np.uint8)
@@ -50,6 +48,7 @@ def scores(image: NDArray[Any], kernel: str, normalize: str, **more: Any) -> NDA
 
 
 def matched(image: NDArray[Any], method: str) -> NDArray[Any]:
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed here")
     return cv2.matchTemplate(image, crop(image), getattr(cv2, method))  # type: ignore[no-any-return]
 
 
@@ -122,6 +121,27 @@ def test_a_nearly_flat_window_of_16_bits_is_scored_exactly() -> None:
                  normalize="ncc", extent="valid")  # fmt: skip
     np.testing.assert_allclose(ours, exact(image, part), atol=1e-9)
     assert ours[15, 15] == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("engine", ["direct", "auto"])
+def test_a_large_nearly_flat_window_of_16_bits_is_scored_exactly(engine: str) -> None:
+    # 52 900 cells of 65535: their sum of squares times their number is beyond 2**63.
+    image = np.full((231, 231), 65_535, np.uint16)
+    image[100, 100] -= 1
+    ours = apply(image, image[:230, :230].astype(float), operation="correlate", normalize="ncc",
+                 extent="valid", range="clip", depth="float", engine=engine)  # fmt: skip
+    assert ours[0, 0] == 1
+    np.testing.assert_allclose(ours, exact(image, image[:230, :230]), atol=1e-7)
+
+
+def test_a_window_is_scored_whatever_lies_beside_it() -> None:
+    image = RNG.integers(0, 5, (60, 60)).astype(np.uint32)
+    alone = apply(image[:, :30], image[:9, :9].astype(float), normalize="ncc", extent="valid",
+                  range="clip", depth="float")  # fmt: skip
+    image[:, 40:] = 4_294_967_295
+    both = apply(image, image[:9, :9].astype(float), normalize="ncc", extent="valid",
+                 range="clip", depth="float")  # fmt: skip
+    assert (both[:, : alone.shape[1]] == alone).all()
 
 
 def test_flat_windows_score_nothing() -> None:

@@ -81,11 +81,18 @@ def _energy(inner: Engine, stage: Stage, samples: Values, normalize: str) -> Val
 
 
 def _about_mean(squares: Values, sums: Values, stage: Stage, samples: Values) -> Values:
-    """sum of x^2 - (sum of x)^2 / n; 0 where that is nothing but rounding."""
-    cells = float(stage.taps[0] * stage.taps[1])
-    most = float(squares.max(initial=0.0))
-    if most * cells < LONG and most < EXACT and (samples == np.floor(samples)).all():
-        whole = squares.astype(np.int64) * int(cells) - sums.astype(np.int64) ** 2
-        return whole / cells
+    """
+    sum of x^2 - (sum of x)^2 / n; 0 where that is nothing but rounding.
+
+    Every window of whole samples is settled by itself: what lies in the tile beside it is nothing
+    to it.
+    """
+    cells = stage.taps[0] * stage.taps[1]
     energy = squares - sums * sums / cells
-    return np.where(energy <= FLAT * squares, 0.0, energy)
+    energy = np.where(energy <= FLAT * squares, 0.0, energy)
+    if (samples != np.floor(samples)).any():
+        return energy
+    # Products wrap around in 64 bits, and their difference comes out right if it has room itself.
+    whole = squares.astype(np.int64) * cells - sums.astype(np.int64) ** 2
+    exact = (squares < EXACT) & (energy * cells < LONG / 2)
+    return np.where(exact, whole / cells, energy)
