@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,25 @@ def test_rings_turn_by_an_eighth() -> None:
     assert turned.matrix == five.matrix
 
 
+def test_an_anchor_turns_with_its_cell() -> None:
+    corner = Kernel(K.matrix, anchor=(0, 2))
+    turned = arithmetic.rotate(corner, 45)
+    assert (turned.matrix[0][1], turned.center) == (3, (0, 1))
+    assert arithmetic.rotate(turned, -45) == corner
+
+
+def test_fractions_stay_those_that_were_written() -> None:
+    assert {n for n in range(2, 99) if made(f"box(3)/{n}").kernel.scale != 1 / (9 * n)} == set()
+
+
+def test_what_no_float_holds_whole_is_weights_and_no_scale() -> None:
+    # 2**53 + 1 and 1 thirds: float(2**53 + 1) would have lost the 1 before it was divided.
+    first = Kernel(((3 * 2.0**52, 1.0),), 2 / 3)
+    kernel = arithmetic.plus(first, Kernel(((1.0, 1.0),), 1 / 3))
+    assert kernel.matrix == ((float(Fraction(6 * 2**52 + 1, 3)), 1.0),)
+    assert kernel.scale == 1
+
+
 # --- conventions --------------------------------------------------------------------------------
 
 
@@ -190,6 +210,7 @@ def test_conventions_are_turned_where_they_meet(tmp_path: Path) -> None:
 
 def test_a_range_is_carried_where_it_still_makes_sense() -> None:
     assert made("2*sobel-x").range == "signed"
+    assert made("box * sobel-x").range == made("sobel-x * box").range == "signed"
     assert made("identity - laplacian4").range is None
 
 

@@ -69,8 +69,7 @@ def calculated(text: str, resolve: Callable[[str], Recipe]) -> Recipe:
     term = _Reader(flat, resolve).whole()
     name = " ".join(flat.split())
     signed = "signed" if term.signed and term.kernel.zero_sum else None
-    operation = None if term.either else term.operation
-    return Recipe(name, (term.kernel,), operation=operation, range=signed, origin="expression")
+    return Recipe(name, (term.kernel,), operation=term.operation, range=signed, origin="expression")
 
 
 @mutable

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from convcli.errors import KernelError
 from convcli.kernels.kernel import Kernel, Matrix
-from convcli.kernels.number import EXACT, Number
+from convcli.kernels.number import EXACT, Number, simplest
 from convcli.kernels.smoothing import fit
 
 if TYPE_CHECKING:
@@ -62,17 +62,20 @@ def _quarter(kernel: Kernel) -> Kernel:
 
 def _eighth(kernel: Kernel) -> Kernel:
     side, half = kernel.rows, kernel.rows // 2
-    if side != kernel.columns or side % 2 == 0 or kernel.center != (half, half):
+    if side != kernel.columns or side % 2 == 0:
         raise KernelError(
             f"can't rotate a {side}x{kernel.columns} kernel by an eighth of a turn",
             "Its rings turn about the middle of an odd square: 3x3, 5x5 ...; or rotate by 90.",
         )
     cells = [list(row) for row in kernel.matrix]
+    anchor = kernel.center
     for ring in range(1, half + 1):
         places = _ring(half, ring)
         for (i, j), (k, m) in zip(places, [*places[ring:], *places[:ring]], strict=True):
             cells[i][j] = kernel.matrix[k][m]
-    return _made(tuple(map(tuple, cells)), kernel.scale, kernel.center)
+            if (k, m) == kernel.center:
+                anchor = i, j
+    return _made(tuple(map(tuple, cells)), kernel.scale, anchor)
 
 
 def _ring(middle: int, ring: int) -> list[tuple[int, int]]:
@@ -124,7 +127,7 @@ def times(kernel: Kernel, number: Number) -> Kernel:
     """Multiply the scale; the matrix stays as it is. `KernelError` for 0 and infinity."""
     if number == 0:
         raise KernelError("a kernel times 0 is nothing", "Leave it out.")
-    exact = fraction(kernel.scale)
+    exact = simplest(kernel.scale)
     scale = float(number * exact) if exact and isinstance(number, Fraction) else 0.0
     return _made(kernel.matrix, scale or float(number) * kernel.scale, kernel.center)
 
@@ -149,10 +152,9 @@ def _alike(
     first: Kernel, second: Kernel, sign: int
 ) -> tuple[Sequence[Sequence[float]], Sequence[Sequence[float]], Fraction | None]:
     """Both matrices in units of one scale: whole numbers, or floats and no scale."""
-    one, two = fraction(first.scale), fraction(second.scale)
+    one, two = simplest(first.scale), simplest(second.scale)
     if one and two and first.integral and second.integral:
-        largest = math.gcd(one.numerator, two.numerator)
-        unit = Fraction(largest, math.lcm(one.denominator, two.denominator))
+        unit = Fraction(1, math.lcm(one.denominator, two.denominator))
         by, and_by = int(one / unit), sign * int(two / unit)
         return _whole(first.matrix, by), _whole(second.matrix, and_by), unit
     return (
@@ -189,7 +191,7 @@ def compose(first: Kernel, second: Kernel) -> Kernel:
     rows, columns = first.rows + second.rows - 1, first.columns + second.columns - 1
     fit(rows, columns)
     anchor = first.center[0] + second.center[0], first.center[1] + second.center[1]
-    one, two = fraction(first.scale), fraction(second.scale)
+    one, two = simplest(first.scale), simplest(second.scale)
     if one and two and first.integral and second.integral:
         wholes = _spread(_whole(first.matrix, 1), _whole(second.matrix, 1), rows, columns)
         return _finished(wholes, one * two, anchor)
@@ -209,12 +211,6 @@ def _spread(
             for m, cell in enumerate(line, start=j):
                 into[m] += weight * cell
     return cells
-
-
-def fraction(scale: float) -> Fraction | None:
-    """What was written, 1/9 or 0.1, found again in a float; None where it is no such number."""
-    near = Fraction(scale).limit_denominator(1 << 26)
-    return near if near and float(near) == scale else None
 
 
 def _made(matrix: Rows, scale: float, anchor: tuple[int, int]) -> Kernel:

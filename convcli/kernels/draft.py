@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
 from convcli.kernels.algebra import FUNCTIONS
-from convcli.kernels.arithmetic import fraction
 from convcli.kernels.document import MAX_BYTES
 from convcli.kernels.fields import fits_name, safe_name
 from convcli.kernels.library import is_file_name
-from convcli.kernels.number import shown
+from convcli.kernels.number import shown, simplest
 from convcli.record import record
 from convcli.wording import printable
 
@@ -180,7 +179,7 @@ def _tail(recipe: Recipe, form: _Form) -> Iterator[str]:
 
 
 def _scale(scale: float) -> str:
-    near = str(fraction(scale) or "")
+    near = str(simplest(scale) or "")
     return near if 0 < len(near) < _LONG else repr(scale)
 
 

@@ -42,6 +42,16 @@ def parse_number(text: str) -> Number | None:
     return Fraction(match[1]) / Fraction(match[2])
 
 
+def simplest(value: float, most: int = 1 << 26) -> Fraction | None:
+    """
+    Find again what was written: 1/9 for 0.1111111111111111.
+
+    None where no fraction with a denominator up to `most` is this float, and for 0.
+    """
+    near = Fraction(value).limit_denominator(most)
+    return near if near and float(near) == value else None
+
+
 def wrong_with(text: str, number: Number | None) -> str:
     """Say why a cell cannot be a weight; an empty string where it can."""
     if number is not None and math.isfinite(number):

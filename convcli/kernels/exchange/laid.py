@@ -14,12 +14,15 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
+from convcli.kernels.arithmetic import flip, plus, times
 from convcli.kernels.kernel import Bias, Kernel, Recipe
 from convcli.kernels.kernelfile import stem
+from convcli.kernels.number import simplest
 from convcli.record import record
 
 if TYPE_CHECKING:
@@ -156,7 +159,7 @@ def laid(recipe: Recipe, operation: Operation, target: str) -> Laid:
         raise _not_linear(recipe, target, f"its activation {recipe.activation}")
     (kernel,) = [_folded(recipe, target)] if len(recipe.kernels) > 1 else recipe.kernels
     if (recipe.operation or "convolve") != operation:
-        kernel = turned(kernel)
+        kernel = flip(kernel)
     ranged = recipe.range not in {None, "clip"}
     notes = (f"range {recipe.range} is not carried over",) * ranged
     return Laid(kernel.matrix, ratio(kernel.scale), kernel.center, recipe.bias, recipe.name, notes)
@@ -165,20 +168,12 @@ def laid(recipe: Recipe, operation: Operation, target: str) -> Laid:
 def each(recipe: Recipe, operation: Operation) -> list[Kernel]:
     """Every kernel of a recipe in a program's convention."""
     turn = (recipe.operation or "convolve") != operation
-    return [turned(kernel) if turn else kernel for kernel in recipe.kernels]
-
-
-def turned(kernel: Kernel) -> Kernel:
-    """The half turn: a correlation's numbers for a convolution, and back."""
-    row, column = kernel.center
-    anchor = (kernel.rows - 1 - row, kernel.columns - 1 - column)
-    return replace(kernel, matrix=tuple(line[::-1] for line in kernel.matrix[::-1]), anchor=anchor)
+    return [flip(kernel) if turn else kernel for kernel in recipe.kernels]
 
 
 def ratio(value: float) -> Fraction:
     """The simplest fraction that is this float: 1/9 for 0.1111111111111111."""
-    simple = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
-    return simple if float(simple) == value else Fraction(value)
+    return simplest(value, LARGEST_DENOMINATOR) or Fraction(value)
 
 
 def written(value: float | Fraction) -> str:
@@ -196,21 +191,8 @@ def _folded(recipe: Recipe, target: str) -> Kernel:
     """Sums and means of kernels are one kernel: their weights are added, anchor on anchor."""
     if recipe.combine not in {"sum", "mean"}:
         raise _not_linear(recipe, target, f"combined by {recipe.combine}")
-    share = len(recipe.kernels) if recipe.combine == "mean" else 1
-    top = max(kernel.center[0] for kernel in recipe.kernels)
-    left = max(kernel.center[1] for kernel in recipe.kernels)
-    below = max(kernel.rows - kernel.center[0] for kernel in recipe.kernels)
-    right = max(kernel.columns - kernel.center[1] for kernel in recipe.kernels)
-    size = (top + below, left + right)
-    parts = [
-        _framed(kernel.weights, (top - kernel.center[0], left - kernel.center[1]), size)
-        for kernel in recipe.kernels
-    ]
-    cells = tuple(
-        tuple(math.fsum(part[i][j] for part in parts) for j in range(size[1]))
-        for i in range(size[0])
-    )
-    return Kernel(cells, 1 / share, (top, left))
+    whole = reduce(plus, recipe.kernels)
+    return times(whole, Fraction(1, len(recipe.kernels))) if recipe.combine == "mean" else whole
 
 
 def _framed(matrix: Matrix, at: tuple[int, int], size: tuple[int, int]) -> Matrix:

@@ -12,15 +12,14 @@ Turns that come back to the first kernel end the list, as they do there.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
+from convcli.kernels.arithmetic import rotate
 
 if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
 
-RING: Final = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
 _SIDE: Final = 3
 
 
@@ -38,23 +37,14 @@ def ring(kernel: Kernel, steps: int) -> Kernel:
     """The outer ring of a 3 x 3 matrix, so many cells on."""
     if (kernel.rows, kernel.columns) != (_SIDE, _SIDE):
         raise KernelError(f"only 3 x 3 turns by 45 degrees, not {kernel.rows} x {kernel.columns}")
-    cells = [list(row) for row in kernel.matrix]
-    moved = {old: RING[(place + steps) % len(RING)] for place, old in enumerate(RING)}
-    for (row, column), (to_row, to_column) in moved.items():
-        cells[to_row][to_column] = kernel.matrix[row][column]
-    anchor = moved.get(kernel.center, kernel.center)
-    return replace(kernel, matrix=tuple(map(tuple, cells)), anchor=anchor)
+    return rotate(kernel, -45 * steps)
 
 
 def quarter(kernel: Kernel, times: int) -> Kernel:
     """By 90 degrees, so many times."""
     if kernel.rows != kernel.columns and 1 not in {kernel.rows, kernel.columns}:
         raise KernelError(f"{kernel.rows} x {kernel.columns} does not turn by 90 degrees")
-    for _ in range(times):
-        anchor = (kernel.center[1], kernel.rows - 1 - kernel.center[0])
-        rows = tuple(zip(*kernel.matrix[::-1], strict=True))
-        kernel = replace(kernel, matrix=rows, anchor=anchor)
-    return kernel
+    return rotate(kernel, -90 * times)
 
 
 def _distinct(found: list[Kernel]) -> list[Kernel]:
