@@ -41,6 +41,9 @@ Rows of a strip, the tile of compiled engines, which read whole rows and keep fe
 halo and calls weigh little. Wider images are cut into columns, signals into longer ones.
 """
 
+ROOM = STRIP * WIDEST * 4
+"""Values of a strip, 80 MB: where layers have hundreds of channels, it is lower."""
+
 TURNS = 4
 """Strips that every thread should get, equally many, as long as they are not too low."""
 
@@ -193,17 +196,19 @@ def _tiling(treatment: Treatment, stages: Sequence[StagePlan], threads: int) -> 
     if any(stage.body == NUMPY for stage in stages):
         tile = _square(rows, columns, threads)
     else:
-        tile = _strip(treatment.stages[-1], stages[-1], found)
+        deep = max(treatment.channels, *(stage.shape[2] for stage in stages))
+        tile = _strip(treatment.stages[-1], stages[-1], found, deep)
     return tile, min(found, _tiles(rows, columns, tile))
 
 
-def _strip(stage: Stage, planned: StagePlan, threads: int) -> Pair:
+def _strip(stage: Stage, planned: StagePlan, threads: int, deep: int) -> Pair:
     """Whole rows; as many as a transform gives, or as every thread should get several times."""
     rows, columns, _ = planned.shape
     across = _across(rows, columns, threads)
     if planned.engine == "fft":
         return cost.kept(stage, (rows, across)), across
-    turns = -(-rows // (STRIP * threads))
+    high = max(LOWEST, min(STRIP, ROOM // (across * deep)))
+    turns = -(-rows // (high * threads))
     least = min(TURNS, rows // (LOWEST * threads)) if threads > 1 else 1
     return max(LOWEST, -(-rows // (max(turns, least, 1) * threads))), across
 
@@ -332,11 +337,12 @@ def _held(treatment: Treatment, shape: Shape, out: Shape) -> int:
 def working(treatment: Treatment, stages: Sequence[StagePlan], shape: Shape, tile: Pair) -> int:
     """What one thread needs: values of every stage's window, strips of sums, maps at both ends."""
     mapped = shape[2] + MAPS * (treatment.repacks or treatment.weights is not None)
-    channels = max(mapped, *(planned.shape[2] for planned in stages))
     sides, scratch = [*tile], 0
     for stage, planned in zip(treatment.stages[::-1], stages[::-1], strict=True):
         sides = [min(side, most) for side, most in zip(sides, planned.shape, strict=False)]
-        scratch += 2 * sides[0] * sides[1] * channels * FLOAT64 * (SCORED if stage.normalize else 1)
+        # Beside what it gives, the copy of it that the next one reads.
+        values = 2 * sides[0] * sides[1] * max(mapped, planned.shape[2])
+        scratch += values * FLOAT64 * (SCORED if stage.normalize else 1)
         strips = (len(stage.bank) + 2) * CACHED * FLOAT64
         scratch += strips if planned.body == NUMPY else planned.scratch
         sides = [(n - 1) * stage.stride[axis] + stage.reach(axis) for axis, n in enumerate(sides)]

@@ -10,6 +10,7 @@ from convcli.engines.cost import LENGTHS
 from convcli.errors import InputError, UsageError
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
+from convcli.kernels.layer import Layer
 from convcli.padding import Padding
 from convcli.plan import Limits, Plan, make_plan
 from convcli.spec import Pixels
@@ -90,6 +91,16 @@ def test_compiled_engines_get_strips_of_whole_rows(
 ) -> None:
     made = plan(rows, columns, jobs=jobs)
     assert (made.tile, made.workers) == (tile, workers)
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize(
+    ("filters", "tile"), [(3, (300, 4000)), (64, (40, 4000)), (999, (16, 4000))]
+)
+def test_strips_of_many_channels_are_low(filters: int, tile: tuple[int, int]) -> None:
+    layers = (Layer(np.ones((filters, 3, 1, 1))), Layer(np.ones((3, filters, 1, 1))))
+    made = plan(3000, 4000, Recipe("net", (), layers=layers), jobs=2, memory=1 << 50)
+    assert made.tile == tile
 
 
 @pytest.mark.usefixtures("compiled")
