@@ -9,13 +9,15 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from convcli import template
 from convcli.batch import earlier
 from convcli.batch.resume import Resumption, job_key
 from convcli.batch.sweep import sweep
@@ -28,6 +30,7 @@ from convcli.kernels.kernel import Kernel, Recipe
 from convcli.padding import Padding
 from convcli.plan import Limits
 from convcli.run import Writing
+from convcli.spec import Stage
 
 KILLS = int(os.environ.get("CONVCLI_KILLS", "4"))
 FILES = int(os.environ.get("CONVCLI_KILL_FILES", "24"))
@@ -462,3 +465,22 @@ def test_keys_differ_by_all_that_decides_a_byte_and_by_nothing_else() -> None:
     ):
         assert same.key(0) == keys[0]
     assert all(len(key) == 16 and int(key, 16) >= 0 for key in keys)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Stage)])
+def test_whatever_a_stage_has_decides_bytes(name: str) -> None:
+    others: dict[str, Any] = {"bank": JOB.stages[0].bank * 2, "padding": Padding("constant", 3.0)}
+    other = replace(JOB.stages[0], **{name: others.get(name, "other")})
+    changed = replace(JOB, stages=(other,))
+    assert job_key(changed, Writing(), "1") != job_key(JOB, Writing(), "1")
+
+
+def test_files_that_a_kernel_is_made_of_decide_bytes(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text("layers:\n  - weights: w.npy\n")
+    keys = set()
+    for number in (1, 2):
+        np.save(tmp_path / "w.npy", np.full((1, 1, 3, 3), number))
+        Image.fromarray(np.diag([number, 9, 4]).astype(np.uint8)).save(tmp_path / "crop.png")
+        for kernel in (str(tmp_path / "net.yaml"), f"template:{tmp_path / 'crop.png'}"):
+            keys.add(job_key(make_job([template.find(kernel)], Wishes()), Writing(), "1"))
+    assert len(keys) == 4

@@ -50,17 +50,13 @@ def described(job: Job, writing: Writing, version: str) -> dict[str, Any]:
 def _stage(stage: Stage) -> dict[str, Any]:
     import hashlib
 
-    weights = stage.bank.astype("<f8").tobytes()
-    plain = (
-        *("name", "anchor", "scale", "bias", "combine", "shift", "activation", "extent", "pad_by"),
-        *("stride", "dilation", "offset", "offset_share"),
-        *("across", "groups", "reads_shares", "gives_shares", "normalize"),
-    )
+    # All that a stage has, so that what it is given later cannot be forgotten here.
+    plain = {name: getattr(stage, name) for name in stage.__match_args__ if name != "bank"}
     return {
-        **{name: getattr(stage, name) for name in plain},
+        **plain,
         "padding": str(stage.padding),
         "shape": list(stage.bank.shape),
-        "weights": hashlib.sha256(weights).hexdigest(),
+        "weights": hashlib.sha256(stage.bank.astype("<f8").tobytes()).hexdigest(),
     }
 
 
