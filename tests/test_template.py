@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from convcli import apply
 from convcli.cli.main import run
 from convcli.errors import InputError, KernelError, UsageError
 from convcli.kernels.exchange import write
+from convcli.kernels.kernel import Bias, Kernel, Recipe
 from convcli.template import find
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def files(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def scores(image: NDArray[Any], kernel: str, normalize: str, **more: Any) -> NDArray[Any]:
+def scores(image: NDArray[Any], kernel: str | Recipe, normalize: str, **more: Any) -> NDArray[Any]:
     """Plain scores -1 .. 1: floats in, floats out."""
     given: dict[str, Any] = {"extent": "valid", "range": "clip", **more}
     return apply(image.astype(np.float64), kernel, normalize=normalize, **given)
@@ -164,6 +166,25 @@ def test_any_kernel_can_be_searched_for_at_the_end_of_a_chain() -> None:
     assert (turned == ours).all()
     negative = search(-part).astype(int)
     assert abs(negative + ours - 255).max() <= 1
+
+
+def test_no_score_is_beyond_a_perfect_one() -> None:
+    image = RNG.uniform(0, 1, (40, 40))
+    for row in range(30):
+        part = image[row : row + 7, row : row + 9]
+        ours = apply(image, part, operation="correlate", normalize="ncc", extent="valid")
+        assert abs(ours).max() <= 1
+        assert ours[row, row] == pytest.approx(1, abs=1e-14)
+
+
+def test_a_negative_scale_turns_scores_and_bias_and_activation_follow() -> None:
+    rows = tuple(map(tuple, crop(GREY).astype(float).tolist()))
+    plain = Recipe("crop", (Kernel(rows),), operation="correlate")
+    ours = scores(GREY, plain, "ncc")
+    turned = scores(GREY, replace(plain, kernels=(Kernel(rows, -2.0),)), "ncc")
+    np.testing.assert_array_equal(turned, -ours)
+    lifted = scores(GREY, replace(plain, activation="relu", bias=Bias(-0.25)), "ncc")
+    np.testing.assert_array_equal(lifted, (ours - 0.25).clip(min=0))
 
 
 def test_floats_keep_scores_as_they_are(files: Path) -> None:
