@@ -136,7 +136,7 @@ def _stages(recipe: Recipe, wishes: Wishes, bias: Bias | None) -> tuple[Stage, .
         )
         for number, layer in enumerate(recipe.layers)
     ]
-    end = bias or recipe.bias
+    end = recipe.bias if bias is None else bias
     stages[-1] = replace(stages[-1], offset=end.value, offset_share=end.share)
     return tuple(stages)
 
@@ -157,14 +157,15 @@ def _stage(recipe: Recipe, wishes: Wishes, bias: Bias) -> Stage:
     turn = operation(recipe, wishes) == "convolve"
     laid = [_laid(kernel, wishes.anchor, recipe.name) for kernel in recipe.kernels]
     bank, anchor = _bank([_turned(*taps) if turn else taps for taps in laid])
-    scale = tuple(rescaled(kernel, wishes.scale, recipe.name) for kernel in recipe.kernels)
+    filters = [recipe.kernels] if recipe.across else [(kernel,) for kernel in recipe.kernels]
+    scale = tuple(_rescaled(channels, wishes.scale, recipe.name) for channels in filters)
     if not math.isfinite(sum(kernel.absolute for kernel in recipe.kernels) * max(map(abs, scale))):
         raise KernelError(
             f"The weights of '{recipe.name}' add up to more than a 64-bit number holds.",
             "Make them smaller, and the factor larger.",
         )
     if recipe.across:
-        bank, scale = bank.swapaxes(0, 1), scale[:1]
+        bank = bank.swapaxes(0, 1)
     return Stage(
         bank=bank,
         anchor=anchor,
@@ -239,23 +240,25 @@ def _bank(laid: Sequence[tuple[Values, Pair]]) -> tuple[Values, Pair]:
     return bank, (top, left)
 
 
-def rescaled(kernel: Kernel, wish: str | None, name: str) -> float:
-    """The factor of the matrix: the kernel's own, or what `--scale` makes of it."""
+def _rescaled(channels: Sequence[Kernel], wish: str | None, name: str) -> float:
+    """The factor of a filter: its kernels' own, or what `--scale` makes of it."""
+    scale = channels[0].scale
     if wish is None:
-        return kernel.scale
+        return scale
     if wish == "none":
         return 1.0
     if wish not in SCALES:
-        return kernel.scale * _factor(wish)
-    if not kernel.absolute:
+        return scale * _factor(wish)
+    absolute = sum(kernel.absolute for kernel in channels)
+    if not absolute:
         raise KernelError(f"All numbers of '{name}' are 0: there is nothing to scale by.")
-    divisor = kernel.sum if wish == "sum" else kernel.absolute
-    if abs(divisor) <= ZERO_SUM * kernel.absolute:
+    divisor = sum(kernel.sum for kernel in channels) if wish == "sum" else absolute
+    if abs(divisor) <= ZERO_SUM * absolute:
         raise KernelError(
             f"Can't scale by the sum: the numbers of '{name}' add up to 0.",
-            f"Leave --scale out, or use --scale abs (divides by {kernel.absolute:g}).",
+            f"Leave --scale out, or use --scale abs (divides by {absolute:g}).",
         )
-    return kernel.scale / divisor
+    return scale / divisor
 
 
 def _factor(wish: str) -> float:

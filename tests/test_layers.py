@@ -326,6 +326,19 @@ def test_two_networks_of_shares_follow_each_other_by_samples() -> None:
     assert found.item() == round(255 * 0.8**4)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_only_the_ends_of_a_network_know_white(dtype: str) -> None:
+    layers = [
+        Layer(np.array([[[[0.5]]], [[[-2.0]]]]), bias=(0.1, 0.75), activation="relu"),
+        Layer(np.array([[[[0.25]], [[0.5]]]]), bias=(0.125,)),
+    ]
+    white = np.iinfo(dtype).max
+    image = np.random.default_rng(5).integers(0, white + 1, (6, 7, 1)).astype(dtype)
+    shares = convcli.apply(image / white, net(*layers))
+    found = convcli.apply(image, net(*layers, units="full"))
+    assert (found == np.floor(shares * white + 0.5 + 2.0**-20)).all()
+
+
 def test_padding_of_shares_is_a_share() -> None:
     layer = Layer(np.ones((1, 1, 1, 3)), 1 / 3, padding=Padding("constant", 1.0))
     found = convcli.apply(np.zeros((1, 3, 1), np.uint8), net(layer, units="full"))

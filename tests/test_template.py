@@ -187,6 +187,14 @@ def test_a_negative_scale_turns_scores_and_bias_and_activation_follow() -> None:
     np.testing.assert_array_equal(lifted, (ours - 0.25).clip(min=0))
 
 
+def test_a_crop_in_colours_is_scaled_as_one_filter(files: Path) -> None:
+    kernel, part = f"template:{files / 'rgb-crop.png'},raw", crop(COLOURS).astype(float)
+    white = np.full((HIGH, WIDE, 3), 1.0) * (1, 2, 4)
+    for word in ("sum", "abs"):
+        ours = apply(white, kernel, scale=word, extent="valid", range="clip", layout="rgb")
+        assert ours.item() == pytest.approx((part * white).sum() / part.sum(), rel=1e-12)
+
+
 def test_floats_keep_scores_as_they_are(files: Path) -> None:
     words = ["apply", str(files / "rgb.png"), "--normalize", "ncc", "-q", "--depth", "float"]
     words += ["-k", f"template:{files / 'rgb-crop.png'}", "--extent", "valid", "-o"]
