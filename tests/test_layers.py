@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from reference import reference
-from scipy.signal import correlate
+from scipy.signal import convolve2d, correlate
 
 import convcli
 from convcli.engines import FORCED, NUMPY, bodies, engine
@@ -16,7 +16,9 @@ from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Recipe
 from convcli.kernels.layer import Layer
 from convcli.padding import Padding
+from convcli.policy import gain, settle
 from convcli.source import Filtered, Samples, Window
+from convcli.treatment import Kind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -324,6 +326,27 @@ def test_two_networks_of_shares_follow_each_other_by_samples() -> None:
     layer = Layer(np.array([[[[1.0]]]]), bias=(0.0,), activation="square")
     found = convcli.apply(np.full((1, 1, 1), 204, np.uint8), *[net(layer, units="full")] * 2)
     assert found.item() == round(255 * 0.8**4)
+
+
+def test_a_bias_before_an_activation_is_in_units_of_samples() -> None:
+    layer = Layer(np.array([[[[1.0]]]]), activation="relu")
+    image = np.array([[[10], [100]]], np.uint8)
+    found = convcli.apply(image, net(layer, units="full"), bias=-51)
+    assert found.ravel().tolist() == [0, 49]
+
+
+def test_the_gain_of_a_network_counts_both_ends() -> None:
+    job = make_job([net(Layer(np.full((1, 1, 1, 2), -3.0)), units="full")], Wishes())
+    settled = settle(job, Kind("uint8", "grey", 1), "picture")
+    assert gain(settled.stages) == pytest.approx(6, rel=1e-15)
+
+
+def test_convolved_even_sides_turn_about_their_anchor() -> None:
+    image = np.arange(20.0).reshape(4, 5)
+    weights = np.array([[1.0, 2.0], [3.0, 5.0]])
+    layer = Layer(weights[None, None], extent="same")
+    found = convcli.apply(image, net(layer), operation="convolve")
+    np.testing.assert_array_equal(found, convolve2d(image, weights, "same"))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from convcli.cli.main import run
 from convcli.errors import InputError, KernelError, UsageError
 from convcli.kernels.exchange import write
 from convcli.kernels.kernel import Bias, Kernel, Recipe
+from convcli.pixels import Best, Clipped
 from convcli.template import find
 
 if TYPE_CHECKING:
@@ -262,6 +264,24 @@ def test_alpha_is_kept_and_does_not_count(files: Path) -> None:
                   layout="rgb", range="signed")  # fmt: skip
     assert (ours[..., 0] == plain[..., 0]).all()
     assert (ours[..., 1] == 255).all()
+
+
+def test_alpha_of_a_crop_is_no_channel_of_it(files: Path) -> None:
+    part = crop(COLOURS)
+    Image.fromarray(np.dstack([part, part[..., 0]])).save(files / "alpha.png")
+    plain, clear = (find(f"template:{files / name}.png") for name in ("rgb-crop", "alpha"))
+    assert clear.kernels == plain.kernels
+    # Whole numbers and one scale: engines add them up exactly.
+    assert all(kernel.integral for kernel in plain.kernels)
+
+
+def test_of_equal_scores_the_first_in_reading_order_is_told() -> None:
+    places = [Best(0.5, 0, 0), Best(1.0, 4, 1), Best(1.0, 3, 9), Best(1.0, 3, 2)]
+    for order in permutations(places):
+        found = Clipped()
+        for best in order:
+            found.add(Clipped(best=best))
+        assert found.best == Best(1.0, 3, 2)
 
 
 def test_what_cannot_be_searched_is_refused(files: Path) -> None:

@@ -154,7 +154,7 @@ def test_a_neuron() -> None:
         "abs": [3.0, 6.0],
         "square": [9.0, 36.0],
         "threshold": [0.0, 1.0],
-        "sigmoid": [1 / (1 + np.e**3), 1 / (1 + np.e**-6)],
+        "sigmoid": [1 / (1 + np.exp(3)), 1 / (1 + np.exp(-6))],
         "tanh": [-np.tanh(3), np.tanh(6)],
     }.items():
         neuron = Stage(stage.bank, stage.anchor, bias=(1.0,), extent="valid", activation=activation)

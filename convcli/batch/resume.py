@@ -51,7 +51,9 @@ def _stage(stage: Stage) -> dict[str, Any]:
     import hashlib
 
     # All that a stage has, so that what it is given later cannot be forgotten here.
-    plain = {name: getattr(stage, name) for name in stage.__match_args__ if name != "bank"}
+    plain: dict[str, Any] = {
+        name: getattr(stage, name) for name in stage.__match_args__ if name != "bank"
+    }
     return {
         **plain,
         "padding": str(stage.padding),
