@@ -78,11 +78,20 @@ def test_what_is_doubted(text: str, words: str, tmp_path: Path) -> None:
         block("0.111 0.111 0.111/0.111 0.111 0.111/0.111 0.111 0.111", "tags: [blur]\n"),
         block("-1 2 -1/2 4 2/-1 2 -1", "tags: [blur]\n"),
         block("1 2 3/4 5 6/7 8 9"),
+        block("-1 -1 -1/-1 8.4 -1/-1 -1 -1"),  # 2.4 % of the sum of sizes
+        block("1 2 1/3 4 3/5 7 6"),  # two pairs that are kept are few
         "generate: {family: gaussian, sigma: 3}\n",
     ],
 )
 def test_what_is_right_is_not_doubted(text: str, tmp_path: Path) -> None:
     assert not told(tmp_path, text)
+
+
+def test_large_matrices_are_looked_at_as_far_as_people_type_them(tmp_path: Path) -> None:
+    for side, doubts in ((9, 1), (63, 1), (65, 0)):
+        rows = [["1"] * side for _ in range(side)]
+        rows[2][3] = "2"
+        assert len(told(tmp_path, block("/".join(map(" ".join, rows))))) == doubts
 
 
 @pytest.mark.parametrize(

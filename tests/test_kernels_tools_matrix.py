@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +46,13 @@ def test_w_times_x_is_what_the_engine_gives(
     # Whole weights have exact sums; `normalize` multiplies them by quotients.
     tolerance = 1e-13 if mode == "normalize" else 0.0
     np.testing.assert_allclose(found.times(image), expected, rtol=tolerance, atol=0)
+
+
+def test_the_scale_stands_before_both_parts() -> None:
+    stage = replace(stage_of([[1, 2, 4]], padding=Padding("constant", 10.0)), scale=(0.25,))
+    signal = np.array([[8.0, 16.0, 32.0, 64.0]])
+    [found] = shared(stage, (1, 4))
+    np.testing.assert_array_equal(found.times(signal), filtered(signal, stage))
 
 
 def test_a_valid_signal_gives_the_toeplitz_matrix_of_the_books() -> None:
