@@ -190,3 +190,11 @@ def test_the_annotated_command_is_one_that_runs(
     Image.effect_noise((40, 30), 60).save("scan.tif")
     assert run(shlex.split(body)[1:]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"scan.tif", "edges.tif", "run.json"}
+
+
+def test_every_link_within_the_readme_leads_somewhere() -> None:
+    titles = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    places = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    links = set(re.findall(r"\]\(#([^)]+)\)", README))
+    assert links
+    assert links <= places
