@@ -322,6 +322,22 @@ def test_the_same_command_can_be_repeated_until_all_is_done(
     assert "  1 image written to out     2 up to date\n" in told
 
 
+def test_files_of_filters_are_done_where_all_of_them_are_there(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "net.yaml").write_text("layers:\n  - weights: [[[[1]]], [[[2]]], [[[3]]]]\n")
+    command = ["apply", "in/000.png", "-k", "net.yaml", "-o", "f{filter}.png"]
+    assert run([*command, "--report", "run.jsonl"]) == 0
+    made = {path: path.stat().st_mtime_ns for path in place.glob("f*.png")}
+    assert len(made) == 3
+    assert run([*command, "--resume", "run.jsonl"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in place.glob("f*.png")} == made
+    (place / "f2.png").unlink()
+    assert run([*command, "--resume", "run.jsonl", "--overwrite"]) == 0
+    assert len(list(place.glob("f*.png"))) == 3
+    capsys.readouterr()
+
+
 @pytest.mark.usefixtures("place")
 def test_of_a_single_picture_that_was_done_is_said_that_it_was(
     capsys: pytest.CaptureFixture[str],

@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from convcli import io
 from convcli.batch.earlier import DIGITS, RECENT, absolute, identity, nothing
 from convcli.errors import UsageError
 from convcli.forms import here
@@ -151,7 +152,7 @@ class Resumption:
         if done.output != wanted and not near:
             return False
         written = target if done.output == wanted else done.output
-        return _size(written) == done.bytes_out and self._counted(source, written, job)
+        return io.size_written(written) == done.bytes_out and self._counted(source, written, job)
 
     def _replaced(self, source: Input, target: str, job: int) -> bool:
         """
@@ -208,13 +209,6 @@ class Resumption:
         if self._checksum:
             return bool(done.sha256) and done.sha256 == content(source.path)
         return done.mtime != 0 and (done.size, done.mtime) == state(source)
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except (OSError, ValueError):
-        return -1
 
 
 def check_resumable(path: str) -> None:

@@ -20,7 +20,7 @@ from convcli.io.film import Film, Shot, check_number, merged
 from convcli.io.formats import FORMATS, holds, output_format, suffix_format
 from convcli.io.image import Header, Image, Layout, Metadata
 from convcli.io.limits import check_size
-from convcli.io.parts import Parts, has_field, holds_channels, no_picture
+from convcli.io.parts import Parts, has_field, holds_channels, no_picture, size_written
 from convcli.io.reading import decode, decoding, has_film, open_film, probe
 from convcli.io.reel import check_alike, fitted, reel
 from convcli.io.settle import settle
@@ -64,6 +64,7 @@ __all__ = [
     "reel",
     "replacing",
     "settle",
+    "size_written",
     "suffix_format",
     "unused",
     "write_bytes",

@@ -13,6 +13,7 @@ import os
 import re
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from convcli.errors import OutputError
@@ -89,6 +90,16 @@ class Parts:
 def has_field(target: str) -> bool:
     """Whether a name has a place for the number of a filter."""
     return _FIELD.search(target) is not None
+
+
+def size_written(target: str) -> int:
+    """Bytes of the file at a target, or of the files of all its filters; -1 where there is none."""
+    numbers = count(1) if has_field(target) else (1,)
+    sizes: list[int] = []
+    with suppress(OSError, ValueError):
+        for number in numbers:
+            sizes.append(os.stat(_numbered(target, number)).st_size)  # noqa: PTH116, PERF401 - names of any length; what was found stays
+    return sum(sizes) if sizes else -1
 
 
 def _numbered(target: str, number: int) -> str:
