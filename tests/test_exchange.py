@@ -122,6 +122,17 @@ def test_what_is_no_linear_filter_is_refused(name: str) -> None:
         write(one, name)
 
 
+def test_a_share_of_the_full_range_becomes_levels_of_8_bits(tmp_path: Path) -> None:
+    recipe = Recipe("grey", (Kernel(rows("0 1 0; 1 2 1; 0 1 0")),), bias=Bias(share=0.5))
+    assert through(recipe, "vips", tmp_path).bias == Bias(127.5)
+
+
+@pytest.mark.parametrize("name", ["grass", "photoshop"])
+def test_fractions_become_whole_numbers_and_a_factor(name: str, tmp_path: Path) -> None:
+    recipe = Recipe("half", (Kernel(rows("1.5 3 1.5; 3 6 3; 1.5 3 1.5"), scale=1 / 24),))
+    np.testing.assert_allclose(inner(through(recipe, name, tmp_path)), inner(recipe), rtol=1e-15)
+
+
 def test_sums_of_kernels_become_one(tmp_path: Path) -> None:
     parts = (Kernel(rows("1 2 3")), Kernel(rows("4; 5; 6"), scale=0.5, anchor=(0, 0)))
     for combine in ("sum", "mean"):
