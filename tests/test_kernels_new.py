@@ -60,6 +60,11 @@ FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 WEIGHTS = st.one_of(st.integers(-9, 9).map(float), st.floats(-1e9, 1e9), st.just(-0.0), FLOATS)
 
 
+def added(numbers: st.SearchStrategy[float]) -> st.SearchStrategy[float]:
+    """A bias of -0 is none: it adds nothing."""
+    return numbers.map(lambda number: number + 0.0)
+
+
 @st.composite
 def kernels(draw: st.DrawFn) -> Kernel:
     rows, columns = draw(st.integers(1, 4)), draw(st.integers(1, 4))
@@ -74,7 +79,7 @@ def kernels(draw: st.DrawFn) -> Kernel:
 
 @given(
     kernels=st.lists(kernels(), min_size=1, max_size=3).map(tuple),
-    bias=st.one_of(FLOATS.map(Bias), st.floats(-4, 4).map(lambda share: Bias(share=share))),
+    bias=st.one_of(added(FLOATS).map(Bias), added(st.floats(-4, 4)).map(lambda n: Bias(share=n))),
     texts=st.tuples(st.text(max_size=50), st.text(max_size=50)),
     toml=st.booleans(),
 )
