@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final
 from convcli import io
 from convcli.errors import KernelError
 from convcli.kernels import library
+from convcli.kernels.fields import stem
 from convcli.kernels.kernel import MAX_CELLS, Kernel, Recipe
-from convcli.kernels.kernelfile import stem
 from convcli.wording import printable
 
 if TYPE_CHECKING:

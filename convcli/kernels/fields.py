@@ -20,6 +20,7 @@ from convcli.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 Word = TypeVar("Word", bound=str)
 
@@ -226,3 +227,8 @@ def fits_name(text: str) -> bool:
 def safe_name(text: str) -> str:
     """Make a name of any file name: what a name cannot hold becomes a dash."""
     return re.sub(r"[^\w.+-]+", "-", text)[:LONGEST_NAME].lstrip(".+-") or "kernel"
+
+
+def stem(path: Path) -> str:
+    """The name of a kernel whose file gives none: the file's name, made safe."""
+    return safe_name(path.name.split(".")[0] or path.name)

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
 from convcli.kernels import exchange, kernelfile
+from convcli.kernels.fields import stem
 from convcli.kernels.kernel import Recipe
-from convcli.kernels.kernelfile import KERNEL_SUFFIXES, load_file, read_heading, stem
+from convcli.kernels.kernelfile import KERNEL_SUFFIXES, load_file, read_heading
 from convcli.kernels.number import shown
 from convcli.record import record
 from convcli.wording import printable

@@ -18,10 +18,11 @@ from convcli.kernels.families import FAMILIES
 from convcli.kernels.fields import MOST_NAMES, SCALES
 from convcli.kernels.grammar import ref, said, several
 from convcli.kernels.kernel import OPERATIONS, UNITS
-from convcli.kernels.kernelfile import KEYS, OF_ONE, OTHERS, PART_KEYS
+from convcli.kernels.kernelfile import KEYS, OF_ONE
 from convcli.kernels.knobs import SWITCH
 from convcli.kernels.library import shipped_kernels
 from convcli.kernels.numberfile import SUFFIXES
+from convcli.kernels.parts import OTHERS, PART_KEYS
 from convcli.kernels.weights import WEIGHTS
 from convcli.padding import PADDING_ALIASES, PADDINGS
 from convcli.response import ACTIVATIONS, RANGES

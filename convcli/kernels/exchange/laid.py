@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
 from convcli.kernels.arithmetic import flip, plus, times
+from convcli.kernels.fields import stem
 from convcli.kernels.kernel import Bias, Kernel, Recipe
-from convcli.kernels.kernelfile import stem
 from convcli.kernels.number import simplest
 from convcli.record import record
 
