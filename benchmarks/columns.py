@@ -15,7 +15,7 @@ from scipy import ndimage
 from convcli import bench, engines
 from convcli.engines.native import bounds
 from convcli.errors import UsageError
-from convcli.plan import AUTO, Limits
+from convcli.limits import AUTO, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -41,7 +41,7 @@ from tables import table, word
 
 from convcli import bench
 from convcli.engines import native
-from convcli.plan import AUTO, cores
+from convcli.limits import AUTO, cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -14,8 +14,9 @@ from convcli.io.image import CHANNELS
 from convcli.job import Wishes, four_sides, make_job, pair
 from convcli.kernels.kernel import Bias, Kernel, Recipe
 from convcli.kernels.library import search_path
+from convcli.limits import AUTO, Limits
 from convcli.padding import Padding
-from convcli.plan import AUTO, Limits, make_plan
+from convcli.plan import make_plan
 from convcli.spec import Pixels
 from convcli.template import find
 from convcli.treatment import Kind

@@ -16,13 +16,15 @@ import numpy as np
 
 from convcli.errors import TooLarge
 from convcli.io.flow import ahead
-from convcli.plan import Bands, allowed, available, words, working
+from convcli.limits import allowed, available, words
+from convcli.plan import Bands, working
 from convcli.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from convcli.plan import Limits, Plan
+    from convcli.limits import Limits
+    from convcli.plan import Plan
     from convcli.source import Shape
 
 HEIGHTS = (512, 384, 256, 192, 128, 96, 64, 48, 32, 24, 16, 8, 4, 2, 1)

@@ -26,7 +26,8 @@ from convcli.errors import UsageError
 from convcli.frame import filtered
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
-from convcli.plan import AUTO, Limits, cores, make_plan
+from convcli.limits import AUTO, Limits, cores
+from convcli.plan import make_plan
 from convcli.record import record
 from convcli.treatment import Kind
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from convcli.io.pieces import Packing, Pieces
     from convcli.io.tiff_window import TiffWindows
-    from convcli.plan import Limits, Plan
+    from convcli.limits import Limits
+    from convcli.plan import Plan
 
 CONVERT = "vips tiffsave INPUT tiled.tif --tile --compression deflate --bigtiff"
 PARTS = "cut the signal into parts that overlap by the length of the kernel"

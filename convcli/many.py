@@ -15,7 +15,7 @@ from convcli.batch.choice import AUTO as ANY
 from convcli.batch.inputs import Choice, find
 from convcli.batch.naming import SUFFIXES
 from convcli.batch.stopping import SIGNALS
-from convcli.plan import AUTO, Limits
+from convcli.limits import AUTO, Limits
 from convcli.record import mutable
 from convcli.run import Writing
 

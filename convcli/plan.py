@@ -7,7 +7,6 @@ report quotes it.
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ import numpy as np
 from convcli.engines import NUMPY, WHY, bodies, cost, engine
 from convcli.engines.direct import CACHED
 from convcli.errors import TooLarge, UsageError
+from convcli.limits import AUTO, Limits, allowed, available, words
 from convcli.policy import gain, settle
 from convcli.record import record
 from convcli.response import jumps
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from convcli.tally import Tally
     from convcli.treatment import Kind, Treatment
 
-AUTO = "auto"
 ENGINES = (AUTO, *WHY)
 
 TILE, SMALLEST = 512, 64
@@ -63,25 +62,6 @@ MAPS = 8
 
 SCORED = 4
 """Times as much that scores take: the window and its squares as float64, and sums of both."""
-
-SHARE = 0.5
-"""Share of the machine's memory that a job may take unless told otherwise."""
-
-
-@record
-class Limits:
-    """
-    What a job may use: an engine by name or `auto`, threads, bytes, pixels.
-
-    `crowd`: how many images are in work at once, each with its share of the threads and bytes. One
-    that needs more than its share is TooLarge, never read in parts: alone it may fit.
-    """
-
-    engine: str = AUTO
-    jobs: int | None = None
-    memory: int | None = None
-    max_pixels: int | None = 250_000_000
-    crowd: int = 1
 
 
 @record
@@ -228,13 +208,6 @@ def _square(rows: int, columns: int, threads: int) -> Pair:
     return side, side
 
 
-def allowed(limits: Limits) -> int:
-    """Threads that may run for an image: a share of as many as was said, else of processors."""
-    if limits.jobs is not None and limits.jobs < 1:
-        raise UsageError(f"--jobs {limits.jobs}: not possible.", "Give at least 1.")
-    return max(1, (limits.jobs or cores()) // limits.crowd)
-
-
 def _tiles(rows: int, columns: int, tile: Pair) -> int:
     return -(-rows // tile[0]) * -(-columns // tile[1])
 
@@ -322,13 +295,6 @@ def _choice(  # noqa: PLR0913 - what decides
     return wish
 
 
-def cores() -> int:
-    """Processors this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _held(treatment: Treatment, shape: Shape, out: Shape) -> int:
     """Samples in and out, twice: codecs hold as much beside them."""
     return 2 * (_bytes(shape, treatment.kind.dtype) + _bytes(out, treatment.finish.scale.dtype))
@@ -372,22 +338,3 @@ def check_memory(plan: Plan, shape: Shape, limits: Limits, cure: str = "cut the 
             f" use fewer --jobs, or {cure}.",
             cause="memory",
         )
-
-
-def available(limits: Limits) -> int | None:
-    """A share of the bytes that were allowed, else of half of the machine's, where it tells."""
-    if limits.memory:
-        return max(1, limits.memory // limits.crowd)
-    try:
-        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return int(SHARE * whole) // limits.crowd
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
-def words(size: int) -> str:
-    """Bytes as `--memory` reads them."""
-    for unit, factor in (("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)):
-        if size >= factor:
-            return f"{size / factor:.1f} {unit}"
-    return str(size)

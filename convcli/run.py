@@ -14,8 +14,9 @@ from convcli import io
 from convcli.errors import UsageError
 from convcli.frame import Frame, Picture, about, framed, part_of, result_of, untold
 from convcli.large import Large, in_parts, pieces_for, pixel
+from convcli.limits import Limits, allowed
 from convcli.pixels import Clipped, Target
-from convcli.plan import Limits, Plan, allowed, check_memory, fits, proposed
+from convcli.plan import Plan, check_memory, fits, proposed
 from convcli.record import record
 from convcli.report import Clock, Item
 from convcli.treatment import Kind

@@ -21,7 +21,7 @@ from convcli.batch.task import Input, Orders, Task
 from convcli.errors import INTERRUPTED, SOME_FAILED, TERMINATED
 from convcli.job import Wishes, make_job
 from convcli.kernels.library import find, search_path
-from convcli.plan import Limits
+from convcli.limits import Limits
 from convcli.run import Writing
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from convcli.errors import InputError
 from convcli.io import temporary
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
+from convcli.limits import Limits
 from convcli.padding import Padding
-from convcli.plan import Limits
 from convcli.run import Writing
 from convcli.spec import Stage
 

@@ -18,7 +18,7 @@ from convcli.batch.task import Input, Orders, Task
 from convcli.errors import ConvError, InputError, TooLarge, UsageError
 from convcli.job import Wishes, make_job
 from convcli.kernels.library import find, search_path
-from convcli.plan import Limits, allowed, available
+from convcli.limits import Limits, allowed, available
 from convcli.run import Writing, plan_file
 from convcli.run import process as genuine
 

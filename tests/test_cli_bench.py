@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli import bench, charts, engines, plan, terminal
+from convcli import bench, charts, engines, limits, terminal
 from convcli.bench import Cell, Effort, Row
 from convcli.cli.bench import SIZES, as_data, verdict
 from convcli.cli.main import run
@@ -104,7 +104,7 @@ def test_every_column_computes_the_same_numbers() -> None:
     libraries = bench.installed()
     for row in (None, bench.gaussian(7)):
         job = bench.job_of(bench.dense(7) if row is None else np.outer(row, row))
-        mine: Any = bench.ours(job, samples, plan.Limits())()
+        mine: Any = bench.ours(job, samples, limits.Limits())()
         for name, prepare in bench.peers(7, row, libraries).items():
             theirs: Any = prepare(samples)()
             assert abs(mine[0].astype(int) - theirs.astype(int)).max() <= 1, name

@@ -231,7 +231,7 @@ def test_a_mistyped_word_hears_of_its_neighbour(
 
 def test_an_image_size_that_needs_no_numpy_is_the_librarys_default() -> None:
     from convcli.io.writing import COMPRESS, QUALITY
-    from convcli.plan import Limits
+    from convcli.limits import Limits
     from convcli.run import Writing
 
     params = {param.name: param for param in every_command()["apply"].params}

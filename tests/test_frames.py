@@ -17,7 +17,7 @@ from convcli.cli.main import run
 from convcli.errors import InputError, OutputError
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
-from convcli.plan import Limits
+from convcli.limits import Limits
 from convcli.run import Writing, process
 from convcli.spec import Pixels
 

@@ -24,7 +24,7 @@ from convcli.errors import InputError
 from convcli.io import decode, probe
 from convcli.job import Wishes, make_job
 from convcli.kernels.library import find, search_path
-from convcli.plan import Limits
+from convcli.limits import Limits
 from convcli.run import Writing, process
 
 if TYPE_CHECKING:

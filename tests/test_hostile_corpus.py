@@ -15,7 +15,7 @@ from convcli.errors import InputError
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Recipe
 from convcli.kernels.matrix import parse_matrix
-from convcli.plan import Limits
+from convcli.limits import Limits
 from convcli.run import Writing, plan_file, process
 
 if TYPE_CHECKING:

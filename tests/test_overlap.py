@@ -22,8 +22,9 @@ from convcli.io import png_read, png_rows
 from convcli.io.arrival import Arrival, Stopped, at_once
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
+from convcli.limits import Limits
 from convcli.padding import Padding
-from convcli.plan import Limits, Plan, make_plan
+from convcli.plan import Plan, make_plan
 from convcli.report import Clock
 from convcli.run import Writing, process
 from convcli.source import Samples, rows_read

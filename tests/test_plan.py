@@ -11,8 +11,9 @@ from convcli.errors import InputError, UsageError
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
 from convcli.kernels.layer import Layer
+from convcli.limits import Limits
 from convcli.padding import Padding
-from convcli.plan import Limits, Plan, make_plan
+from convcli.plan import Plan, make_plan
 from convcli.spec import Pixels
 from convcli.treatment import Kind
 

@@ -18,7 +18,7 @@ from convcli.errors import ConvError, KernelError, OutputError, UsageError
 from convcli.forms import FORMS, Report
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
-from convcli.plan import Limits
+from convcli.limits import Limits
 from convcli.report import COLUMNS, PHASES, SCHEMA, Clock, Item, row
 from convcli.run import Writing
 from convcli.summary import Summary

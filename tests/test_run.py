@@ -15,8 +15,9 @@ from convcli.errors import ConvError, InputError, KernelError, OutputError
 from convcli.frame import filtered
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
+from convcli.limits import Limits
 from convcli.padding import Padding
-from convcli.plan import Limits, make_plan
+from convcli.plan import make_plan
 from convcli.run import Writing, plan_file, process
 from convcli.spec import Pixels
 from convcli.treatment import Kind

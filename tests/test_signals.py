@@ -25,8 +25,8 @@ from convcli.errors import InputError, KernelError, OutputError, UsageError
 from convcli.io import decode
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Bias
+from convcli.limits import Limits
 from convcli.padding import Padding
-from convcli.plan import Limits
 from convcli.run import Writing, plan_file, process
 from convcli.spec import Pixels
 

@@ -17,8 +17,8 @@ from convcli.errors import InputError, OutputError, ResultError, UsageError
 from convcli.io import Image, Metadata, decode, encode, tiff_write
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
+from convcli.limits import Limits
 from convcli.padding import Padding
-from convcli.plan import Limits
 from convcli.run import Writing, plan_file, process
 from convcli.spec import Pixels
 

@@ -16,7 +16,8 @@ from convcli.io.cache import Cache
 from convcli.io.flow import ordered
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
-from convcli.plan import Limits, Plan, proposed
+from convcli.limits import Limits
+from convcli.plan import Plan, proposed
 from convcli.treatment import Kind
 
 if TYPE_CHECKING:

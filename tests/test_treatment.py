@@ -14,7 +14,8 @@ from convcli.errors import KernelError, UsageError
 from convcli.frame import filtered
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Bias, Kernel, Recipe
-from convcli.plan import Limits, make_plan
+from convcli.limits import Limits
+from convcli.plan import make_plan
 from convcli.policy import beyond, settle
 from convcli.spec import Job, Pixels
 from convcli.treatment import Kind

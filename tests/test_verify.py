@@ -33,8 +33,9 @@ from convcli.engines.direct import direct
 from convcli.errors import ResultError, UsageError
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Kernel, Recipe
+from convcli.limits import Limits
 from convcli.padding import Padding
-from convcli.plan import Limits, make_plan
+from convcli.plan import make_plan
 from convcli.response import ACTIVATIONS, COMBINES
 from convcli.source import Engine, Filtered, Samples, Window
 from convcli.spec import Pixels, Stage

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from convcli.batch.resume import Resumption
     from convcli.batch.task import Orders, Task
     from convcli.journal import Journal
-    from convcli.plan import Limits
+    from convcli.limits import Limits
     from convcli.run import Writing
     from convcli.spec import Job
 

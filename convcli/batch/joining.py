@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from convcli.errors import MissingExtra, UsageError
-from convcli.plan import cores
+from convcli.limits import cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

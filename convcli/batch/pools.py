@@ -26,7 +26,7 @@ from convcli.batch.earlier import CRASHED
 from convcli.batch.running import Halted, attempt, failed
 from convcli.errors import TERMINATED, ConvError
 from convcli.frame import untold
-from convcli.plan import allowed
+from convcli.limits import allowed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from convcli.record import record
 
 if TYPE_CHECKING:
-    from convcli.plan import Limits
+    from convcli.limits import Limits
     from convcli.run import Writing
     from convcli.spec import Job
 

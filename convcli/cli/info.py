@@ -54,7 +54,7 @@ def command(as_json: bool) -> None:
 def gathered() -> dict[str, Any]:
     """All that there is to say, as data."""
     from convcli.kernels.library import search_path
-    from convcli.plan import cores
+    from convcli.limits import cores
 
     return {
         "convcli": __version__,

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from convcli.job import Wishes
     from convcli.kernels.kernel import Bias, Recipe
     from convcli.kernels.library import Place
+    from convcli.limits import Limits
     from convcli.padding import Padding
-    from convcli.plan import Limits
     from convcli.run import Frames, Writing
     from convcli.spec import Extent, Job
 
@@ -175,7 +175,7 @@ def _bias(text: str) -> Bias:
 
 def limits(said: Allowed) -> Limits:
     """What a run may use."""
-    from convcli.plan import Limits
+    from convcli.limits import Limits
 
     return Limits(said["engine"], said["jobs"], said["memory"], said["max_pixels"])
 
