@@ -43,15 +43,22 @@ DUTY = 4
 """How many times as long as a look takes nothing is looked at after it."""
 
 
-def watch(
-    roots: Sequence[str], find: Find, work: Work, tell: Tell, *, settle: float = SETTLE
+def watch(  # noqa: PLR0913 - what is watched, and who does and hears what
+    roots: Sequence[str],
+    find: Find,
+    work: Work,
+    tell: Tell,
+    *,
+    begun: Callable[[], None] = lambda: None,
+    settle: float = SETTLE,
 ) -> str:
     """
     Do `work` on whatever `find` finds in the folders `roots`, once for each state of each file.
 
     An empty file has not begun; one that grows on after a pause is done again. `work` gives ""
     to go on, else why it was stopped. Returns that word, or the one of the signal that came
-    meanwhile (see `stopping.SIGNALS`). `tell` hears of what stands in the way, once.
+    meanwhile (see `stopping.SIGNALS`). `tell` hears of what stands in the way, once; `begun` is
+    called when nothing that comes will be missed.
 
     Raises MissingExtra; InputError for a root that is no folder, or can't be searched.
     """
@@ -62,6 +69,7 @@ def watch(
     watching.look()
     try:
         with heeding(watching.stop):
+            begun()
             while True:
                 ready = watching.next()
                 if why := watching.why or work(ready):

@@ -190,10 +190,10 @@ def _watch(
     told.check([])
     speak = _unless_skipped(_voice(Progress(None, 0), many=True, quiet=quiet))
     with told.journal([], place.out, many=True, quiet=quiet) as book:
-        if not quiet:
-            chosen.tell([f"watching {', '.join(watching.roots)}; Ctrl-C ends it"])
+        line = f"watching {', '.join(watching.roots)}; Ctrl-C ends it"
         orders = replace(orders, writing=replace(orders.writing, folders=True))
-        ending = watching.run(orders, _noted(book, speak, debug=debug))
+        note = _noted(book, speak, debug=debug)
+        ending = watching.run(orders, note, lambda: None if quiet else chosen.tell([line]))
         if not quiet:
             chosen.tell([left_over(ending)] * bool(ending.left))
     return told.report.summary.exit_code

@@ -121,7 +121,7 @@ class Watching:
             raise UsageError(f"--watch needs folders, and {files[0]} is none.", "Name a folder.")
         check_place(roots, self.place)
 
-    def run(self, orders: Orders, done: Done) -> Ending:
+    def run(self, orders: Orders, done: Done, begun: Callable[[], None]) -> Ending:
         """
         Do whatever comes, until a signal, or --fail-fast; `done` hears of each item.
 
@@ -145,7 +145,7 @@ class Watching:
                 ending = self._worked(tasks, orders, _forgiving(done), crews)
                 return ending.why
 
-            why = watch(self.roots, self._find, work, note)
+            why = watch(self.roots, self._find, work, note, begun=begun)
         return replace(ending, why=why)
 
     def _worked(self, tasks: list[Task], orders: Orders, done: Done, crews: Crews) -> Ending:
