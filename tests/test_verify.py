@@ -29,6 +29,7 @@ from test_engines import KINDS, bank_of, stages
 
 from convcli import frame, verify
 from convcli.cli.main import run as command
+from convcli.engines import naive as loops
 from convcli.engines.direct import direct
 from convcli.errors import ResultError, UsageError
 from convcli.job import Wishes, make_job
@@ -57,7 +58,7 @@ THIRDS = Recipe("thirds", (Kernel(((0.1, 0.7, 0.4), (0.2, 1.1, 0.3)), scale=1 / 
 
 def naive(image: NDArray[Any], stage: Stage, fill: tuple[float, ...] | None = None) -> Filtered:
     fill = fill or (stage.padding.value,) * image.shape[2]
-    return Filtered(Samples(image), stage, verify.NAIVE, fill)
+    return Filtered(Samples(image), stage, loops.NAIVE, fill)
 
 
 def agrees(image: NDArray[Any], stage: Stage, fill: tuple[float, ...] | None = None) -> None:
@@ -181,13 +182,13 @@ def test_the_window_is_as_large_as_the_budget(name: str, monkeypatch: pytest.Mon
     plan, array = planned(
         picture(2, "uint8", (90, 80, channels)), *recipes, layout=layout, **wishes
     )
-    right, counted, sum_of = result(plan, array), [0], verify._sum  # noqa: SLF001 - counts calls
+    right, counted, sum_of = result(plan, array), [0], loops._sum  # noqa: SLF001 - counts calls
 
     def counting(samples: Any, taps: Sequence[Any], *place: int) -> float:
         counted[0] += len(taps)
         return sum_of(samples, list(taps), *place)
 
-    monkeypatch.setattr(verify, "_sum", counting)
+    monkeypatch.setattr(loops, "_sum", counting)
     monkeypatch.setattr(verify, "BUDGET", 20_000)
     part = verify.part(plan.treatment, array.shape, 3)
     assert verify.compare(part, cut(right, part)) == 0
