@@ -189,6 +189,8 @@ def result_of(image: io.Image, samples: NDArray[Any], plan: Plan) -> io.Image:
     """The output image: layout of the treatment, and the input's metadata as far as it fits."""
     layout = plan.treatment.layout
     metadata, notes = _timed(image.metadata, plan)
+    metadata, more = io.redescribed(metadata, plan.shape)
+    notes += more
     result = io.settle(samples, layout, metadata, notes, orientation=1)
     if {image.layout, layout} <= {"numbers", "sound"}:
         return replace(result, ndim=image.ndim, column=image.column)

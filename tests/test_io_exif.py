@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,8 +12,12 @@ import tifffile
 from io_pictures import exif, pillow, samples
 from PIL import Image as PillowImage
 
-from convcli.io import Image, Metadata, decode, encode, losses, tiff_write
+from convcli.cli.main import run
+from convcli.io import Image, Metadata, decode, encode, losses, redescribed, tiff_write
 from convcli.io.tiff_exif import sound
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FIRST, EXIF_AT = 10, 8 + 2 + 4 * 12 + 4  # the first entry; the Exif directory of `exif()`
 EXPOSURE, ALTITUDE = 0x829A, 6
@@ -156,3 +161,65 @@ def test_how_a_png_describes_its_colours_is_told_where_it_is_lost() -> None:
     assert losses(image, "PNG") == ()
     assert losses(Image(samples("rgb"), "rgb", Metadata(png=chunks[2:])), "JPEG") == ()
     assert losses(Image(samples("rgb"), "rgb", Metadata(png=chunks, icc=b"x")), "TIFF") == ()
+
+
+SHAPED = {"photometric": "rgb", "metadata": {"axes": "YXS"}}
+
+
+@pytest.mark.parametrize(
+    ("out", "kept", "more"),
+    [
+        ("o.tif", True, []),
+        ("o.tif", False, ["--stride", "2"]),
+        ("o.tif", False, ["--extent", "full"]),
+        ("o.tif", False, ["--channels", "luma"]),
+        ("o.tif", False, ["--stride", "2", "--memory", "14M"]),
+        ("o{filter}.tif", False, []),
+        ("o.jpg", False, ["--stride", "2"]),
+    ],
+)
+def test_a_description_of_another_shape_is_left_out_and_all_else_stays(  # noqa: PLR0917 - a table
+    out: str,
+    more: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    *,
+    kept: bool,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = 1500 if "--memory" in more else 21
+    noise = np.random.default_rng(1).integers(0, 256, (rows, 1000, 3)).astype(np.uint8)
+    tags = [(315, 2, 4, b"Ada\0", True)]
+    tifffile.imwrite("a.tif", noise, rowsperstrip=32, extratags=tags, **SHAPED)  # type: ignore[arg-type]
+    assert run(["apply", "a.tif", "-k", "box", "-o", out, *more]) == 0
+    said = capsys.readouterr().err
+    assert ("description left out: it tells of samples of another shape" in said) != kept
+    caplog.clear()
+    with PillowImage.open(out.format(filter=1)) as found:
+        told = found.getexif()
+    assert told[315] == "Ada"
+    assert (270 in told) == kept
+    if out.endswith(".tif"):
+        tifffile.imread(out.format(filter=1))
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("text", ["a hill", '{"shape": 3}', '{"shape": [', '{"shapes": [1]}'])
+def test_other_descriptions_stay(text: str) -> None:
+    stream = BytesIO()
+    tifffile.imwrite(stream, np.zeros((4, 5), np.uint8), description=text, metadata=None)
+    metadata = decode(stream.getvalue(), "a.tif", max_pixels=None).metadata
+    assert redescribed(metadata, (2, 2, 1)) == (metadata, ())
+
+
+def test_a_planar_description_is_left_out_of_what_is_not_planar() -> None:
+    stream = BytesIO()
+    tifffile.imwrite(stream, np.zeros((3, 4, 5), np.uint8), photometric="rgb")
+    metadata = decode(stream.getvalue(), "a.tif", max_pixels=None).metadata
+    assert redescribed(metadata, (4, 5, 3))[1]
+    assert redescribed(Metadata(exif=b"II*\0\xff\0\0\0"), (4, 5, 3)) == (
+        Metadata(exif=b"II*\0\xff\0\0\0"),
+        (),
+    )

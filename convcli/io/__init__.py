@@ -15,6 +15,7 @@ Importing this package imports neither NumPy nor Pillow; opening a file imports 
 
 from __future__ import annotations
 
+from convcli.io.described import redescribed
 from convcli.io.files import check_target, occupied, read_bytes, replacing, write_bytes
 from convcli.io.film import Film, Shot, check_number, merged
 from convcli.io.formats import FORMATS, holds, output_format, suffix_format
@@ -61,6 +62,7 @@ __all__ = [
     "output_format",
     "probe",
     "read_bytes",
+    "redescribed",
     "reel",
     "replacing",
     "settle",

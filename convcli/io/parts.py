@@ -17,6 +17,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from convcli.errors import OutputError
+from convcli.io.described import redescribed
 from convcli.io.files import check_target, replacing
 from convcli.io.formats import FORMATS
 from convcli.io.settle import settle
@@ -58,7 +59,8 @@ class Parts:
         layout, alpha = self.layout(channels), [channels - 1] * self._alpha(channels)
         for number in range(self.filters):
             part = np.ascontiguousarray(image.samples[..., [number, *alpha]])
-            done = settle(part, layout, image.metadata, image.notes, orientation=1)
+            metadata, more = redescribed(image.metadata, part.shape)
+            done = settle(part, layout, metadata, (*image.notes, *more), orientation=1)
             yield replace(done, ndim=_FLAT if image.ndim > 1 else 1, column=image.column)
 
     def layout(self, channels: int) -> Layout:
