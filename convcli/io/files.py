@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from convcli.errors import InputError, OutputError
-from convcli.io.temporary import published
+from convcli.io.temporary import together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
 STREAM = "-"
@@ -177,7 +177,7 @@ def write_bytes(
         elif _is_device(name):
             Path(name).write_bytes(payload)
         else:
-            with _published(name, overwrite=overwrite, folders=folders) as file:
+            with _published([name], overwrite=overwrite, folders=folders) as (file,):
                 file.write(payload)
 
 
@@ -191,13 +191,29 @@ def replacing(
     What goes to standard output, or to a device, gathers in memory, if it gets large in a
     temporary file: it is copied there when it is whole.
     """
-    name = os.fspath(path)
-    check_target(name, overwrite=overwrite, folders=folders)
-    if name != STREAM and not _is_device(name):
-        opened = _published(name, overwrite=overwrite, folders=folders)
-        with blamed(name), opened as file:
-            yield file
-        return
+    with replacing_all([os.fspath(path)], overwrite=overwrite, folders=folders) as (file,):
+        yield file
+
+
+@contextmanager
+def replacing_all(
+    names: Sequence[str], *, overwrite: bool, folders: bool = False
+) -> Iterator[list[BinaryIO]]:
+    """As `replacing`, of files that belong together: all of them appear, or none."""
+    for name in names:
+        check_target(name, overwrite=overwrite, folders=folders)
+    plain = [name for name in names if name != STREAM and not _is_device(name)]
+    with contextlib.ExitStack() as stack:
+        opened = {name: stack.enter_context(_spooled(name)) for name in names if name not in plain}
+        if plain:
+            stack.enter_context(blamed(*plain))
+            drafts = _published(plain, overwrite=overwrite, folders=folders)
+            opened |= zip(plain, stack.enter_context(drafts), strict=True)
+        yield [opened[name] for name in names]
+
+
+@contextmanager
+def _spooled(name: str) -> Iterator[BinaryIO]:
     import shutil
     from tempfile import SpooledTemporaryFile
 
@@ -214,25 +230,27 @@ def replacing(
 
 
 @contextmanager
-def _published(name: str, *, overwrite: bool, folders: bool) -> Iterator[BinaryIO]:
-    """As `published`; with `folders` those on the way are made."""
-    target = Path(name)
+def _published(names: Sequence[str], *, overwrite: bool, folders: bool) -> Iterator[list[BinaryIO]]:
+    """As `together`; with `folders` those on the way are made."""
+    targets = [Path(name) for name in names]
     if folders:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    with published(target, overwrite=overwrite) as file:
-        yield file
+        for folder in dict.fromkeys(target.parent for target in targets):
+            folder.mkdir(parents=True, exist_ok=True)
+    with together(targets, overwrite=overwrite) as files:
+        yield files
 
 
 @contextmanager
-def blamed(name: str) -> Iterator[None]:
-    """What the system refuses becomes an OutputError that names the file."""
+def blamed(*names: str) -> Iterator[None]:
+    """What the system refuses becomes an OutputError that names the file, one of several."""
     try:
         yield
-    except FileExistsError:
-        raise exists(name) from None
+    except FileExistsError as error:
+        raise exists(_meant(error, names)) from None
     except BrokenPipeError:
         raise  # the reader of the pipe went away: not ours to report
     except OSError as error:
+        name = _meant(error, names)
         called = "Standard output" if name == STREAM else name
         full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
         raise OutputError(
@@ -240,6 +258,13 @@ def blamed(name: str) -> Iterator[None]:
             "Make room, or write to another disk." if full else "",
             cause="no-space" if full else "",
         ) from error
+
+
+def _meant(error: OSError, names: Sequence[str]) -> str:
+    """The one of several files that the system speaks of, else the first."""
+    said = (error.filename2, error.filename)
+    told = [os.path.normpath(name) for name in said if isinstance(name, (str, os.PathLike))]
+    return next((name for name in names if os.path.normpath(name) in told), names[0])
 
 
 def exists(name: str) -> OutputError:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
 from convcli.errors import OutputError
 from convcli.io.described import redescribed
-from convcli.io.files import check_target, replacing
+from convcli.io.files import check_target, replacing_all
 from convcli.io.formats import FORMATS
 from convcli.io.settle import settle
 from convcli.record import record
@@ -81,12 +81,9 @@ class Parts:
 
     def write(self, payloads: Iterable[bytes], *, overwrite: bool, folders: bool) -> int:
         """All files, or none where one cannot be written; how many bytes they are."""
-        size = 0
-        with ExitStack() as files:
-            for name, payload in zip(self.files, payloads, strict=True):
-                file = files.enter_context(replacing(name, overwrite=overwrite, folders=folders))
-                size += file.write(payload)
-        return size
+        with replacing_all(self.files, overwrite=overwrite, folders=folders) as files:
+            pairs = zip(files, payloads, strict=True)
+            return sum(file.write(payload) for file, payload in pairs)
 
 
 def has_field(target: str) -> bool:

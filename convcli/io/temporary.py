@@ -3,6 +3,9 @@ Files that appear under their name whole or not at all, and what a killed proces
 
     .convcli-0123456789abcdef.tmp   written, and locked while it is; then linked or renamed to  OUT
 
+Files that belong together are all written first; then they get their names one after the other, and
+where one cannot, those before it are taken back, and what they replaced is put back.
+
 A process that is killed leaves the temporary file, but not its lock: `sweep` removes those that
 nobody holds. Where there are no such locks (Windows, some network shares) stray files stay.
 """
@@ -14,8 +17,8 @@ import os
 import re
 import stat
 import threading
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from typing import IO, TYPE_CHECKING, Self
 
 try:
     import fcntl
@@ -23,7 +26,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
     from typing import BinaryIO
 
@@ -32,6 +35,9 @@ NAME = re.compile(r"\.convcli-[0-9a-f]{16}\.tmp")
 
 _UNFINISHED: set[Path] = set()
 """Temporary files of this process that are being written."""
+
+_GIVING: set[_Names] = set()
+"""Those that have given some of their names, but not all."""
 
 _LEFT = threading.Event()
 """Set once this process ends without waiting for its threads."""
@@ -45,24 +51,93 @@ def published(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     FileExistsError if the target is there by then and was not to be replaced. Nothing is left
     behind on any error.
     """
-    temporary, file = _opened(target.parent)
-    try:
+    with together([target], overwrite=overwrite) as (file,):
+        yield file
+
+
+@contextmanager
+def together(targets: Sequence[Path], *, overwrite: bool) -> Iterator[list[BinaryIO]]:
+    """As `published`, of several: all of them, or on any error none, and all that was there."""
+    with ExitStack() as held:
+        drafts = [held.enter_context(_draft(target.parent)) for target in targets]
+        if _LEFT.is_set():
+            raise OSError("this process ends")
+        yield [file for _, file in drafts]
+        for _, file in drafts:
+            file.flush()
+            if not fcntl:  # Windows renames no file that is open; elsewhere the lock is held on to
+                file.close()
+        with _Names(single=len(targets) == 1) as names:
+            for (temporary, _), target in zip(drafts, targets, strict=True):
+                names.give(temporary, target, overwrite=overwrite)
+
+
+@contextmanager
+def _draft(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """As `passing`, of a file that `abandon` removes."""
+    with passing(folder) as (temporary, file):
         _UNFINISHED.add(temporary)
         try:
-            if _LEFT.is_set():
-                raise OSError("this process ends")
-            yield file
-            file.flush()
-            if fcntl:  # while the lock is held: nobody may take the file for a stray one
-                _publish(temporary, target, overwrite=overwrite)
+            yield temporary, file
         finally:
-            file.close()
-        if not fcntl:  # Windows renames no file that is open
-            _publish(temporary, target, overwrite=overwrite)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        _UNFINISHED.discard(temporary)
+            _UNFINISHED.discard(temporary)
+
+
+class _Names:
+    """
+    Names that are given to files one after the other; all are taken back where one cannot be given.
+
+    What is replaced keeps a second name until the end. A single name needs none: it is given, or is
+    not, at once.
+    """
+
+    def __init__(self, *, single: bool) -> None:
+        self._single = single
+        self._given: list[tuple[Path, Path, Path | None]] = []
+
+    def give(self, temporary: Path, target: Path, *, overwrite: bool) -> None:
+        old = _spare(target) if overwrite and not self._single else None
+        if not self._single and (old or not os.path.lexists(target)):
+            self._given.append((target, temporary, old))
+        _publish(temporary, target, overwrite=overwrite)
+
+    def __enter__(self) -> Self:
+        _GIVING.add(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind:
+            self.take_back()
+        _GIVING.discard(self)
+        for given in self._given:
+            _forget(given[-1])
+
+    def take_back(self) -> None:
+        """Everything as it was; the last name was perhaps not given any more."""
+        while self._given:
+            target, temporary, old = self._given.pop()
+            with contextlib.suppress(OSError):
+                if old:
+                    old.replace(target)
+                elif not temporary.exists() or target.samefile(temporary):
+                    target.unlink()
+            _forget(old)
+
+
+def _forget(spare: Path | None) -> None:
+    with contextlib.suppress(OSError):
+        if spare:
+            spare.unlink(missing_ok=True)
+
+
+def _spare(target: Path) -> Path | None:
+    """A second name of what is to be replaced; None where there is nothing, or no such names."""
+    spare = target.parent / _name()
+    try:
+        os.link(target, spare, follow_symlinks=False)
+    except (OSError, AttributeError, NotImplementedError):
+        return None
+    return spare
 
 
 @contextmanager
@@ -80,6 +155,8 @@ def passing(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
 def abandon() -> None:
     """Remove all that this process is writing: for one that ends at once, whatever is at work."""
     _LEFT.set()
+    for names in tuple(_GIVING):
+        names.take_back()
     for temporary in tuple(_UNFINISHED):
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -88,13 +165,17 @@ def abandon() -> None:
 def _opened(folder: Path) -> tuple[Path, BinaryIO]:
     """A new file under a name of its own, locked; another one if it was swept before that."""
     while True:
-        temporary = folder / f".convcli-{os.urandom(8).hex()}.tmp"
+        temporary = folder / _name()
         # 0o666 less the umask, as for any new file; x: nobody can have planted a link here.
         file = temporary.open("x+b")
         if _lock(file) and not os.fstat(file.fileno()).st_nlink:
             file.close()
             continue
         return temporary, file
+
+
+def _name() -> str:
+    return f".convcli-{os.urandom(8).hex()}.tmp"
 
 
 def _lock(file: IO[bytes]) -> bool:

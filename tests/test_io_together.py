@@ -1,0 +1,141 @@
+"""Files that belong together appear all, or none does and what was there is back."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from convcli.errors import OutputError
+from convcli.io import temporary
+from convcli.io.files import replacing_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NAMES = ("1", "2", "3", "4")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def written(folder: Path, *, overwrite: bool = False) -> None:
+    names = [str(folder / name) for name in NAMES]
+    with replacing_all(names, overwrite=overwrite) as files:
+        for name, file in zip(NAMES, files, strict=True):
+            file.write(b"new " + name.encode())
+
+
+def at_the_third(monkeypatch: pytest.MonkeyPatch, happen: Callable[[], None]) -> None:
+    """Let something happen when the third file is to get its name."""
+    genuine, turns = temporary._publish, []  # noqa: SLF001 - the moment between two names
+
+    def publish(*args: Any, **named: Any) -> None:
+        turns.append(args)
+        if len(turns) == 3:
+            happen()
+        genuine(*args, **named)
+
+    monkeypatch.setattr(temporary, "_publish", publish)
+
+
+def fail() -> None:
+    raise OSError(5, "the disk is gone")
+
+
+def taken(place: Path) -> None:
+    place.write_bytes(b"mine")
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_all_of_them_appear(tmp_path: Path) -> None:
+    new = {name: b"new " + name.encode() for name in NAMES}
+    written(tmp_path)
+    assert contents(tmp_path) == new
+    (tmp_path / "2").write_bytes(b"old")
+    written(tmp_path, overwrite=True)
+    assert contents(tmp_path) == new
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_one_that_appears_meanwhile_takes_the_others_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    if not links:
+        monkeypatch.delattr("os.link")
+    at_the_third(monkeypatch, partial(taken, tmp_path / "3"))
+    with pytest.raises(OutputError, match="3 exists"):
+        written(tmp_path)
+    assert contents(tmp_path) == {"3": b"mine"}
+
+
+@pytest.mark.parametrize(("happen", "kind"), [(fail, OutputError), (interrupt, KeyboardInterrupt)])
+@pytest.mark.parametrize("there", [(), ("1", "3"), NAMES])
+def test_what_was_replaced_is_put_back(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    happen: Callable[[], None],
+    kind: type[BaseException],
+    there: tuple[str, ...],
+) -> None:
+    for name in there:
+        (tmp_path / name).write_bytes(b"old " + name.encode())
+    before = contents(tmp_path)
+    at_the_third(monkeypatch, happen)
+    with pytest.raises(kind):
+        written(tmp_path, overwrite=True)
+    assert contents(tmp_path) == before
+
+
+def test_a_link_is_put_back_as_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "1").symlink_to("nowhere")
+    at_the_third(monkeypatch, fail)
+    with pytest.raises(OutputError):
+        written(tmp_path, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+    assert (tmp_path / "1").is_symlink()
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_process_that_ends_at_once_takes_back_what_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, overwrite: bool
+) -> None:
+    if overwrite:
+        (tmp_path / "1").write_bytes(b"old")
+    before, seen = contents(tmp_path), []
+
+    def end() -> None:
+        temporary.abandon()
+        seen.append(contents(tmp_path))
+        raise SystemExit
+
+    monkeypatch.setattr(temporary, "_LEFT", threading.Event())
+    at_the_third(monkeypatch, end)
+    with pytest.raises(SystemExit):
+        written(tmp_path, overwrite=overwrite)
+    assert seen == [before]
+    assert contents(tmp_path) == before
+
+
+def test_a_single_file_that_has_its_name_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = temporary._publish  # noqa: SLF001 - the moment after the name
+
+    def publish(*args: Any, **named: Any) -> None:
+        genuine(*args, **named)
+        temporary.abandon()
+
+    monkeypatch.setattr(temporary, "_LEFT", threading.Event())
+    monkeypatch.setattr(temporary, "_publish", publish)
+    (tmp_path / "1").write_bytes(b"old")
+    with replacing_all([str(tmp_path / "1")], overwrite=True) as (file,):
+        file.write(b"new")
+    assert contents(tmp_path) == {"1": b"new"}
