@@ -124,8 +124,9 @@ def test_a_process_that_ends_at_once_takes_back_what_has_its_name(
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("overwrite", [True, False])
 def test_a_single_file_that_has_its_name_keeps_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, overwrite: bool
 ) -> None:
     genuine = temporary._publish  # noqa: SLF001 - the moment after the name
 
@@ -135,7 +136,8 @@ def test_a_single_file_that_has_its_name_keeps_it(
 
     monkeypatch.setattr(temporary, "_LEFT", threading.Event())
     monkeypatch.setattr(temporary, "_publish", publish)
-    (tmp_path / "1").write_bytes(b"old")
-    with replacing_all([str(tmp_path / "1")], overwrite=True) as (file,):
+    if overwrite:
+        (tmp_path / "1").write_bytes(b"old")
+    with replacing_all([str(tmp_path / "1")], overwrite=overwrite) as (file,):
         file.write(b"new")
     assert contents(tmp_path) == {"1": b"new"}

@@ -253,9 +253,10 @@ def blamed(*names: str) -> Iterator[None]:
         name = _meant(error, names)
         called = "Standard output" if name == STREAM else name
         full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+        many = "Use fewer --jobs, or allow more: ulimit -n 4096" * (error.errno == errno.EMFILE)
         raise OutputError(
             f"{called} can't be written: {_reason(error)}.",
-            "Make room, or write to another disk." if full else "",
+            "Make room, or write to another disk." if full else many,
             cause="no-space" if full else "",
         ) from error
 

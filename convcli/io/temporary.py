@@ -39,6 +39,9 @@ _UNFINISHED: set[Path] = set()
 _GIVING: set[_Names] = set()
 """Those that have given some of their names, but not all."""
 
+_FEW, _OPEN = 16, 10240
+"""Files that are written together without a thought; the most that macOS lets a process open."""
+
 _LEFT = threading.Event()
 """Set once this process ends without waiting for its threads."""
 
@@ -58,6 +61,8 @@ def published(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
 @contextmanager
 def together(targets: Sequence[Path], *, overwrite: bool) -> Iterator[list[BinaryIO]]:
     """As `published`, of several: all of them, or on any error none, and all that was there."""
+    if len(targets) > _FEW:
+        _raise_limit()
     with ExitStack() as held:
         drafts = [held.enter_context(_draft(target.parent)) for target in targets]
         if _LEFT.is_set():
@@ -70,6 +75,17 @@ def together(targets: Sequence[Path], *, overwrite: bool) -> Iterator[list[Binar
         with _Names(single=len(targets) == 1) as names:
             for (temporary, _), target in zip(drafts, targets, strict=True):
                 names.give(temporary, target, overwrite=overwrite)
+
+
+def _raise_limit() -> None:
+    """Let this process have more open files: all that are written together are open together."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = _OPEN if hard == resource.RLIM_INFINITY else min(_OPEN, hard)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 @contextmanager
