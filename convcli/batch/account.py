@@ -100,7 +100,7 @@ class Account:
     def _is_image(self, tasks: Iterable[Task]) -> bool:
         if self.target == STANDARD:
             return any(task.target == STANDARD for task in tasks)
-        names = (name for task in tasks for name in (task.source.path, task.target))
+        names = (name for task in tasks for name in (task.source.path, *task.files))
         return is_one_of(self.target, names)
 
     @property
@@ -113,7 +113,7 @@ class Account:
         """
         The journal that takes the items of `tasks`; `stream` is what `-` means.
 
-        Stray files of killed runs are swept first, where there are several tasks.
+        Stray files of killed runs are swept first, where there are several tasks, or were.
         """
         from convcli.journal import Journal
 
@@ -132,7 +132,7 @@ class Account:
     def _sweep(self, tasks: Collection[Task]) -> int:
         from convcli.batch.sweep import sweep
 
-        return sweep(tasks, self.target) if len(tasks) > 1 else 0
+        return sweep(tasks, self.target) if len(tasks) > 1 or self.resumed else 0
 
     def _count(self, book: Journal) -> None:
         """Count what an earlier run did; note it, where the journal is not the one that has it."""
