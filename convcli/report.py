@@ -139,7 +139,11 @@ def _phase(name: str, about: str) -> Column:
 
 COLUMNS: tuple[Column, ...] = (
     _plain("input", "input", "file that was read; - is standard input"),
-    _plain("output", "output", "file that was written; - is standard output"),
+    _plain(
+        "output",
+        "output",
+        "file that was written, {filter} stands for each number; - is standard output",
+    ),
     _plain("kernel", "kernel", "kernels in order, joined by +, with their parameters"),
     _plain("status", "status", "ok, failed, skipped, or planned"),
     _plain("error", "error", "what went wrong, empty if nothing did"),

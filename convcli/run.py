@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from typing import BinaryIO
 
+    from convcli.io import Place
     from convcli.io.tiff_window import TiffWindows
     from convcli.source import Shape
     from convcli.spec import Job
@@ -80,28 +81,30 @@ class _Opened:
     """A file that was read, what it says of its first picture, and where the result goes."""
 
     source: str
-    target: str
+    target: Place
     data: bytes
     header: io.Header
     form: str
     name: str
 
 
-def process(source: str, target: str, job: Job, limits: Limits, writing: Writing) -> Item:
+def process(source: str, target: Place, job: Job, limits: Limits, writing: Writing) -> Item:
     """
-    One image from file to file: read, decide, decode, filter, encode, write.
+    One image from file to file, or to a file for each filter: read, decide, decode, filter, encode,
+    write.
 
     Returns what happened; raises a ConvError and writes nothing if anything cannot be done.
     """
     clock, name = Clock(), STANDARD.get(source, source)
-    io.check_target(target, overwrite=writing.overwrite, folders=writing.folders)
+    if isinstance(target, str):
+        io.check_target(target, overwrite=writing.overwrite, folders=writing.folders)
     if io.is_tiff(source) and (item := _streamed(source, target, job, limits, writing)):
         return item
     with clock.phase("read"):
         data = io.read_bytes(source)
     with clock.phase("plan"):
         header = io.probe(data, name)
-        form = io.output_format(target, fallback=writing.form or header.format)
+        form = io.output_format(io.called(target), fallback=writing.form or header.format)
         opened = _Opened(source, target, data, header, form, name)
         if _wants_several(header, form, writing.frames, name):
             return _film(opened, job, limits, writing, clock)
@@ -122,7 +125,7 @@ def _still(  # noqa: PLR0913, PLR0917 - a picture, what is to be done, and who m
     header, name = opened.header, opened.name
     with clock.phase("plan"):
         part = _part(plan, (header.height, header.width, header.channels), writing, name)
-        parts = _parts(plan, opened.form, opened.target)
+        parts = _parts(plan, opened.form, opened.target, name)
         if parts:
             parts.check(opened.source, overwrite=writing.overwrite, folders=writing.folders)
     with ExitStack() as held, clock.phase("write"):
@@ -135,7 +138,7 @@ def _still(  # noqa: PLR0913, PLR0917 - a picture, what is to be done, and who m
             size, frame = _parted(parts, picture, opened, writing, limits, clock)
         else:
             with io.replacing(
-                opened.target, overwrite=writing.overwrite, folders=writing.folders
+                io.called(opened.target), overwrite=writing.overwrite, folders=writing.folders
             ) as file:
                 size = _sent(_encoded(picture.result, opened, writing, limits), file, clock)
                 frame = picture.frame()
@@ -144,12 +147,14 @@ def _still(  # noqa: PLR0913, PLR0917 - a picture, what is to be done, and who m
     return replace(item, bytes_out=size, notes=notes, **frame.verified)
 
 
-def _parts(plan: Plan, form: str, target: str) -> io.Parts | None:
+def _parts(plan: Plan, form: str, target: Place, name: str) -> io.Parts | None:
     """How the filters are written one by one; None where all are in one picture, or array."""
-    treatment = plan.treatment
-    pages = form == "TIFF" and treatment.layered and treatment.layout == "numbers"
-    if io.has_field(target) or pages:
-        return io.Parts(target, treatment.filters, _plain(plan, form))
+    treatment, plain = plan.treatment, _plain(plan, form)
+    if not isinstance(target, str):
+        files = target.of(treatment.filters, name)
+        return io.Parts(files, treatment.filters, plain=plain)
+    if form == "TIFF" and treatment.layered and treatment.layout == "numbers":
+        return io.Parts((target,), treatment.filters, pages=True, plain=plain)
     return None
 
 
@@ -173,7 +178,7 @@ def _parted(  # noqa: PLR0913, PLR0917 - as `_still`
     results = list(parts.of(picture.result))
     with clock.phase("encode"):
         payloads = [b"".join(_encoded(result, opened, writing, limits)) for result in results]
-        if not io.has_field(parts.target):
+        if parts.pages:
             from convcli.io.tiff_reel import paged
 
             payloads = [paged(payloads)]
@@ -212,7 +217,8 @@ def _film(opened: _Opened, job: Job, limits: Limits, writing: Writing, clock: Cl
             film = film.only(writing.frames, opened.name)
         film = io.fitted(film, opened.form, opened.name, told=writing.frames is not None)
         plans = _plans(film, opened, job, limits)
-        if any(_parts(plan, opened.form, opened.target) for plan in plans.values()):
+        kinds = plans.values()
+        if any(_parts(plan, opened.form, opened.target, opened.name) for plan in kinds):
             raise UsageError(
                 f"{opened.name} has {len(film.headers):,} frames, and every one gives a picture for"
                 " each filter.",
@@ -233,7 +239,8 @@ def _film(opened: _Opened, job: Job, limits: Limits, writing: Writing, clock: Cl
     with clock.phase("encode"):
         payload = reel.close()
     with clock.phase("write"):
-        io.write_bytes(opened.target, payload, overwrite=writing.overwrite, folders=writing.folders)
+        target = io.called(opened.target)
+        io.write_bytes(target, payload, overwrite=writing.overwrite, folders=writing.folders)
     first = film.headers[0]
     cut, verified = _together(frames)
     notes = (*film.notes, *io.merged([frame.notes for frame in frames]))
@@ -281,7 +288,9 @@ def _unused(form: str, writing: Writing) -> tuple[str, ...]:
     return io.unused(form, **{word: getattr(writing, word) for word in SETTINGS})
 
 
-def _streamed(source: str, target: str, job: Job, limits: Limits, writing: Writing) -> Item | None:
+def _streamed(
+    source: str, target: Place, job: Job, limits: Limits, writing: Writing
+) -> Item | None:
     """`process` for a TIFF larger than memory, band by band; None where it fits."""
     from convcli.io.tiff_window import TiffWindows
     from convcli.stream import stream
@@ -291,7 +300,7 @@ def _streamed(source: str, target: str, job: Job, limits: Limits, writing: Writi
     with TiffWindows(source) as windowed:
         large = _large(windowed, writing)
         with clock.phase("plan"):
-            form = io.output_format(target, fallback=writing.form or "TIFF")
+            form = io.output_format(io.called(target), fallback=writing.form or "TIFF")
             if _wants_several(windowed.header, form, writing.frames, source):
                 return None
             plan = _plan(job, windowed.header, form, limits, source, large, target)
@@ -301,7 +310,9 @@ def _streamed(source: str, target: str, job: Job, limits: Limits, writing: Writi
             first = windowed.prepare(plan.bands.cache, max_pixels=limits.max_pixels)
         result = result_of(first, pixel(plan), plan)
         pieces = pieces_for(result, form, plan, large.packing)
-        opened = io.replacing(target, overwrite=writing.overwrite, folders=writing.folders)
+        opened = io.replacing(
+            io.called(target), overwrite=writing.overwrite, folders=writing.folders
+        )
         part = _part(plan, windowed.shape, writing, source)
         with about(source), opened as file:
             with clock.phase("filter"):
@@ -353,18 +364,18 @@ def _timed(pieces: Iterator[bytes], clock: Clock) -> Iterator[bytes]:
         yield piece
 
 
-def plan_file(source: str, target: str, job: Job, limits: Limits) -> tuple[io.Header, Plan]:
+def plan_file(source: str, target: Place, job: Job, limits: Limits) -> tuple[io.Header, Plan]:
     """What `process` would decide, from the file's header; nothing is decoded or written."""
-    name = STANDARD.get(source, source)
+    name, wanted = STANDARD.get(source, source), io.called(target)
     if io.is_tiff(source):
         from convcli.io.tiff_window import TiffWindows
 
         with TiffWindows(source) as windowed:
-            form = io.output_format(target, fallback="TIFF") if target else "TIFF"
+            form = io.output_format(wanted, fallback="TIFF") if wanted else "TIFF"
             header, large = windowed.header, _large(windowed, Writing())
             return header, _plan(job, header, form, limits, name, large, target)
     header = io.probe(io.read_bytes(source), name)
-    form = io.output_format(target, fallback=header.format) if target else header.format
+    form = io.output_format(wanted, fallback=header.format) if wanted else header.format
     return header, _plan(job, header, form, limits, name, target=target)
 
 
@@ -383,7 +394,7 @@ def _plan(  # noqa: PLR0913, PLR0917 - all that decides
     limits: Limits,
     name: str,
     large: Large | None = None,
-    target: str = "",
+    target: Place = "",
 ) -> Plan:
     """What will be done; in bands, if `large` can be read and written so, and must be."""
     if header.layout != "sound":  # its samples lie in the file: no more than were read
@@ -397,7 +408,7 @@ def _plan(  # noqa: PLR0913, PLR0917 - all that decides
     shape = (header.height, header.width, header.channels)
     with about(name):
         plan = proposed(job, kind, shape, kept, limits)
-        parts = _parts(plan, form, target)
+        parts = _parts(plan, form, target, name)
         if parts:
             check_memory(plan, shape, limits)
         elif not fits(plan, limits):
@@ -414,13 +425,13 @@ def _plan(  # noqa: PLR0913, PLR0917 - all that decides
     return plan
 
 
-def _item(source: str, target: str, job: Job, plan: Plan, header: io.Header) -> Item:
+def _item(source: str, target: Place, job: Job, plan: Plan, header: io.Header) -> Item:
     """What was decided; the figures come later."""
     first, treatment = job.stages[0], plan.treatment
     height, width, channels = plan.shape
     return Item(
         input=source,
-        output=target,
+        output=io.called(target),
         kernel=job.kernel,
         operation="+".join(job.operations),
         padding=str(first.padding),

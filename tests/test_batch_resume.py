@@ -429,9 +429,9 @@ def test_a_renamed_output_counts_where_names_were_given_anew(tmp_path: Path) -> 
     found = earlier.read(written(tmp_path / "j.jsonl", head(cwd=str(tmp_path)), facts))
     asked = Resumption(found, (KEY,), checksum=False, retold=False)
     target = str(tmp_path / "out" / "a")
-    assert not asked.settles(Input(str(source)), target)
-    assert asked.settles(Input(str(source)), target, renamed=True)
-    assert not asked.settles(Input(str(source)), str(tmp_path / "a"), renamed=True)
+    assert not asked.settles(Task(1, Input(str(source)), target))
+    assert asked.settles(Task(1, Input(str(source)), target), renamed=True)
+    assert not asked.settles(Task(1, Input(str(source)), str(tmp_path / "a")), renamed=True)
     assert asked.number == 1
 
 

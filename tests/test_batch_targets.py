@@ -66,8 +66,9 @@ def test_the_tree_below_each_named_folder_is_kept_and_nothing_is_made() -> None:
 
 def test_every_field_of_a_template() -> None:
     make("photos/2024/a.b.JPG")
-    text = "|".join(f"{{{field}}}" for field in FIELDS if field not in {"hash", "date"})
-    assert template(text.replace("|", "+")).fields == FIELDS.keys() - {"hash", "date"}
+    others = {"hash", "date", "filter"}
+    text = "|".join(f"{{{field}}}" for field in FIELDS if field not in others)
+    assert template(text.replace("|", "+")).fields == FIELDS.keys() - others
     [name] = names("photos", name=text.replace("|", "&").replace("{dir}&", ""), form="tif")
     assert name == (
         "out/a.b&tif&JPG&photos&gaussian-sigma=2+sobel&convolve+correlate&constant-7&2x3&1"
@@ -105,6 +106,8 @@ def test_the_hash_is_that_of_kernels_and_options() -> None:
         ("{name!r}", 1, "'name!r' is no field"),
         ("{index:.2x}", 1, "Precision not allowed"),
         ("{name:04d}", 1, "Write {index:04d}"),
+        ("{name}{filter:x}", 7, "Write {filter} or {filter:02d}"),
+        ("{filter:10d}", 1, "Write {filter} or {filter:02d}"),
         ("x{name", 1, "a brace alone"),
         ("x}", 1, "a brace alone"),
         ("{name:{index}}", 0, "a brace alone"),

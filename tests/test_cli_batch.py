@@ -222,6 +222,7 @@ def test_a_dry_run_as_data(capsys: pytest.CaptureFixture[str]) -> None:
     assert told["items"][1] == {
         "input": "p/x/2.jpg",
         "output": "out/2-gaussian-sigma=2.jpg",
+        "files": ["out/2-gaussian-sigma=2.jpg"],
         "kernel": "gaussian:sigma=2",
         "action": "write",
         "reason": "",

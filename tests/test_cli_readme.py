@@ -115,6 +115,7 @@ def test_a_batch_of_the_readme_can_be_planned(
     for name in ("photos/2024/a.jpg", "scans/b/c.tif"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).touch()
+    (tmp_path / "net.yaml").write_text("layers:\n  - weights: [[[[1]], [[1]], [[1]]]]\n")
     assert run([*shlex.split(command), "--dry-run"]) == 0
 
 

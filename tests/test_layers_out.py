@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 import convcli
 from convcli.batch.resume import job_key
 from convcli.cli.main import run
-from convcli.io.parts import Parts, has_field
+from convcli.io.parts import has_field, numbered
 from convcli.job import Wishes, make_job
 from convcli.kernels.library import find
 from convcli.run import Writing
@@ -220,7 +220,10 @@ def test_a_report_names_the_network_not_its_layers(capsys: pytest.CaptureFixture
 def test_only_the_one_field_is_a_field() -> None:
     assert has_field("a-{filter}.png")
     assert not any(map(has_field, ("a-filter.png", "{filters}.png", "{filter:x}.png")))
-    assert Parts("plain.tif", 3).files == ("plain.tif",)
+    assert numbered("{filter:x}-{filter}{filter:02}.png", 2) == (
+        "{filter:x}-101.png",
+        "{filter:x}-202.png",
+    )
 
 
 def test_show_tells_of_layers_not_of_a_kernel(capsys: pytest.CaptureFixture[str]) -> None:

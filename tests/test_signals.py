@@ -22,7 +22,7 @@ from convcli import api
 from convcli.axis import along
 from convcli.cli.main import run as cli
 from convcli.errors import InputError, KernelError, OutputError, UsageError
-from convcli.io import decode
+from convcli.io import Series, decode, has_field
 from convcli.job import Wishes, make_job
 from convcli.kernels.kernel import Bias
 from convcli.limits import Limits
@@ -48,9 +48,8 @@ def run(source: Path, target: Path, *kernels: Any, memory: int | None = None, **
     wishes = Wishes(pixels=Pixels(**words), **said)
     recipes = [api.recipe(kernel) for kernel in kernels]
     limits = Limits(memory=memory, jobs=2)
-    return process(
-        str(source), str(target), make_job(recipes, wishes), limits, Writing(overwrite=True)
-    )
+    place = Series(str(target)) if has_field(str(target)) else str(target)
+    return process(str(source), place, make_job(recipes, wishes), limits, Writing(overwrite=True))
 
 
 def heard(folder: Path, samples: NDArray[Any], rate: int = RATE) -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from convcli.batch.naming import of_input, template
 from convcli.batch.places import folded
 from convcli.errors import OutputError, UsageError
+from convcli.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,15 +32,16 @@ _APART = (
 
 def check_shared(tasks: Sequence[Task], form: Template | None, *, each: bool) -> dict[str, int]:
     """
-    Numbers of tasks by the folded name of their target, of which there are no two.
+    Numbers of tasks by the folded names of their files, of which there are no two.
 
     OutputError for two inputs of one target, UsageError for an input that is given twice.
     """
     taken: dict[str, int] = {}
     clashes = [
-        (tasks[other - 1], task)
+        (_Claim(tasks[other - 1], name), _Claim(task, name))
         for task in tasks
-        if (other := taken.setdefault(folded(task.target), task.number)) != task.number
+        for name in task.files
+        if (other := taken.setdefault(folded(name), task.number)) != task.number
     ]
     if clashes:
         raise _clash(*clashes[0], len(clashes) - 1, form, each=each)
@@ -52,34 +54,48 @@ def _check_folders(tasks: Sequence[Task], taken: dict[str, int]) -> None:
     """No target may be a folder that another one needs."""
     checked = set()
     for task in tasks:
-        folder = task.target.rpartition(os.sep)[0]
-        while folder and folder not in checked:
-            checked.add(folder)
-            if other := taken.get(folded(folder)):
-                raise OutputError(
-                    f"{folder} would be a file and a folder:\n    {tasks[other - 1].source.path}"
-                    f"\n    {task.source.path}",
-                    "Give them different names: --name",
-                )
-            folder = folder.rpartition(os.sep)[0]
+        for below in sorted(task.folders):
+            folder = below
+            while folder and folder not in checked:
+                checked.add(folder)
+                if other := taken.get(folded(folder)):
+                    raise OutputError(
+                        f"{folder} would be a file and a folder:"
+                        f"\n    {tasks[other - 1].source.path}\n    {task.source.path}",
+                        "Give them different names: --name",
+                    )
+                folder = folder.rpartition(os.sep)[0]
+
+
+@record
+class _Claim:
+    """A task, and which of its files it is about: the one that folds to the same name."""
+
+    task: Task
+    name: str
+
+    @property
+    def file(self) -> str:
+        return next(name for name in self.task.files if folded(name) == folded(self.name))
 
 
 def _clash(
-    one: Task, other: Task, more: int, form: Template | None, *, each: bool
+    one: _Claim, other: _Claim, more: int, form: Template | None, *, each: bool
 ) -> OutputError | UsageError:
-    first, second = one.source, other.source
-    if first.path == second.path and one.job == other.job:
+    first, second = one.task.source, other.task.source
+    if first.path == second.path and one.task.job == other.task.job:
         return UsageError(f"{first.path} is given twice.", "Name every input once.")
     what = "Two inputs" if first.path != second.path else "Two kernels"
-    told = f"{what} would be written to {one.target}:\n    {first.path}\n    {second.path}"
-    if one.target != other.target:
+    told = f"{what} would be written to {one.file}:\n    {first.path}\n    {second.path}"
+    if one.file != other.file:
         told = (
             f"{what} would be written to names that are one file on many disks:"
-            f"\n    {first.path} -> {one.target}\n    {second.path} -> {other.target}"
+            f"\n    {first.path} -> {one.file}\n    {second.path} -> {other.file}"
         )
     if more:
         told += f"\nand {more:,} more of the kind."
-    return OutputError(told, _cure(one, other, each=each) if form else "Name one of them.")
+    cure = _cure(one.task, other.task, each=each) if form else "Name one of them."
+    return OutputError(told, cure)
 
 
 def _cure(one: Task, other: Task, *, each: bool) -> str:
@@ -92,5 +108,6 @@ def _cure(one: Task, other: Task, *, each: bool) -> str:
         ]
         if filled[0] != filled[1]:
             better = text.replace("{name}", "{name}-{kernel}") if each else text
+            better = better.replace(".{ext}", "-{filter}.{ext}") if one.series else better
             return f"Keep them apart: --name '{better}'; or name the folder that they lie in."
     return "Give them different names, or write them to different folders."

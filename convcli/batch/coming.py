@@ -18,6 +18,7 @@ from convcli.batch.places import Disk, folded
 from convcli.batch.targets import check_spared, settle
 from convcli.batch.task import STANDARD, Task
 from convcli.errors import ConvError, OutputError, UsageError
+from convcli.io import has_field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,22 +101,29 @@ class Coming:
         found = settle(inputs, wanted, self._jobs).tasks
         for task in found:
             self._check(task)
-        self._owners |= {folded(task.target): task.source.path for task in found}
+        self._owners |= {folded(name): task.source.path for task in found for name in task.files}
         wished = [self._anew(task) for task in found]
         self._came.update(source.path for source in inputs)
         return wished
 
     def _check(self, task: Task) -> None:
-        check_spared(self._kept, [task.target])
-        other = self._owners.get(folded(task.target), task.source.path)
-        if other != task.source.path and os.path.lexists(other):
-            raise OutputError(
-                f"Two inputs have one target, {task.target}:\n    {other}\n    {task.source.path}",
-                "Keep them apart: --name '{dir}/{name}-{inext}.{ext}'",
+        check_spared(self._kept, task.files)
+        for name in task.files:
+            self._check_file(name, task.source.path)
+
+    def _check_file(self, name: str, source: str) -> None:
+        other = self._owners.get(folded(name), source)
+        if other != source and os.path.lexists(other):
+            better = "{dir}/{name}-{inext}.{ext}".replace(
+                ".", "-{filter}." if has_field(self._wanted.name) else "."
             )
-        if any(_within(task.target, root) for root in self._roots):
             raise OutputError(
-                f"{task.target}, the result of {task.source.path}, would be watched.",
+                f"Two inputs have one target, {name}:\n    {other}\n    {source}",
+                f"Keep them apart: --name '{better}'",
+            )
+        if any(_within(name, root) for root in self._roots):
+            raise OutputError(
+                f"{name}, the result of {source}, would be watched.",
                 "Name a folder outside: -o results/",
             )
 

@@ -6,12 +6,17 @@ What happens to a result whose file exists: EXISTS, one table of words and of wh
     newer      replaced where the input is newer, else skipped
     rename     the result gets a name of its own: a-2.png
     overwrite  replaced
+
+Files that belong together, one for each filter, are one result: it exists where any of them does,
+and is as old as the oldest; of one that is missing, older than all.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from convcli.batch.places import Disk, folded
@@ -37,38 +42,53 @@ class Names:
     def __init__(self, disk: Disk, planned: dict[str, int]) -> None:
         self._disk, self._planned = disk, planned
 
-    def free(self, target: str, number: int) -> str:
-        """The first of a-2.png, a-3.png ... that nothing has; it is taken from now on."""
-        folder, name = os.path.split(target)
-        stem, suffix = os.path.splitext(name)
-        count = 2
-        while self._taken(folder, f"{stem}-{count}{suffix}"):
-            count += 1
-        free = os.path.join(folder, f"{stem}-{count}{suffix}")
-        self._planned[folded(free)] = number
+    def there(self, task: Task) -> list[str]:
+        """Those of a task's files that exist."""
+        return [name for name in task.files if self._disk.kind(*os.path.split(name))]
+
+    def free(self, task: Task) -> Task:
+        """The task with the first of a-2.png, a-3.png ... that nothing has, all its files alike."""
+        for count in itertools.count(2):
+            free = task.moved(partial(beside, count=count))
+            if not any(map(self._taken, free.files)):
+                break
+        self._planned.update((folded(name), task.number) for name in free.files)
         return free
 
-    def _taken(self, folder: str, name: str) -> bool:
-        planned = folded(os.path.join(folder, name)) in self._planned
-        return planned or self._disk.kind(folder, name) != ""
+    def _taken(self, name: str) -> bool:
+        return folded(name) in self._planned or self._disk.kind(*os.path.split(name)) != ""
 
 
-def _skip(task: Task, _: Names) -> Task:
+def beside(target: str, count: int) -> str:
+    """`out/a.png` -> `out/a-2.png`."""
+    folder, name = os.path.split(target)
+    stem, suffix = os.path.splitext(name)
+    return os.path.join(folder, f"{stem}-{count}{suffix}")
+
+
+def _skip(task: Task, names: Names) -> Task:
+    there = names.there(task)
+    if len(there) < len(task.files):
+        said = f"{len(there)} of its {len(task.files)} files exist, as {there[0]} does"
+        return replace(task, skip=f"{said}; --exists newer or overwrite makes them whole")
     return replace(task, skip=f"{task.target} exists")
 
 
 def _newer(task: Task, _: Names) -> Task:
-    try:
-        written = os.stat(task.target).st_mtime_ns
-    except OSError:  # a link that leads nowhere
-        written = -1
-    if task.source.mtime > written:
+    if task.source.mtime > min(map(_written, task.files)):
         return replace(task, overwrite=True)
     return replace(task, skip=f"{task.target} is not older than its input")
 
 
+def _written(name: str) -> int:
+    try:
+        return os.stat(name).st_mtime_ns
+    except OSError:  # one of several that is missing, or a link that leads nowhere
+        return -1
+
+
 def _rename(task: Task, names: Names) -> Task:
-    return replace(task, target=names.free(task.target, task.number))
+    return names.free(task)
 
 
 def _overwrite(task: Task, _: Names) -> Task:

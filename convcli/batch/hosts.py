@@ -127,7 +127,7 @@ _SHARE = "Inputs and results must lie on a disk that all machines have under one
 def absolute(task: Task) -> Task:
     """Workers are in other folders."""
     source = replace(task.source, path=os.path.abspath(task.source.path))
-    return replace(task, source=source, target=os.path.abspath(task.target))
+    return replace(task.moved(os.path.abspath), source=source)
 
 
 def serve(request: bytes) -> bytes:

@@ -17,7 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from convcli.errors import UsageError
-from convcli.io import FORMATS, suffix_format
+from convcli.io import FORMATS, Number, suffix_format
 from convcli.record import record
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ FIELDS = {
     "index": "number of the input, from 1 on",
     "hash": "8 hexadecimal digits that stand for kernels and options",
     "date": "day of the run, 2026-11-21",
+    "filter": "number of the filter, from 1 on: one file for each",
 }
 """Every field of a template, and what it stands for."""
 
@@ -61,7 +62,12 @@ FALLBACK = "png"
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<field>[^{}]*)\}|(?P<text>[^{}]+)|(?P<brace>[{}])")
 _FIELD = re.compile(r"(?P<name>\w*)(?P<rest>[^:]*)(?::(?P<spec>.*))?", re.DOTALL)
 _FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f]')
-_EXAMPLES: dict[str, object] = {**dict.fromkeys(FIELDS, "a"), "index": 1, "date": date(2026, 1, 2)}
+_EXAMPLES: dict[str, object] = {
+    **dict.fromkeys(FIELDS, "a"),
+    "index": 1,
+    "date": date(2026, 1, 2),
+    "filter": Number(1),
+}
 
 
 @record
@@ -70,6 +76,11 @@ class Template:
 
     text: str
     fields: frozenset[str]
+
+    @property
+    def of_filters(self) -> bool:
+        """Whether there is a file for each filter."""
+        return "filter" in self.fields
 
     def fill(self, values: Mapping[str, object]) -> str:
         """The name that these values make, as it comes."""
@@ -95,6 +106,13 @@ def template(text: str) -> Template:
     return Template(text, frozenset(fields))
 
 
+def numbers(form: Template, filters: int) -> list[Values]:
+    """The field of a file for each filter, as far as a template has it."""
+    if not form.of_filters:
+        return [{}]
+    return [{"filter": Number(number)} for number in range(1, filters + 1)]
+
+
 def _field(text: str, token: re.Match[str]) -> str:
     """The name of a field in its braces."""
     parsed = _FIELD.fullmatch(token["field"])
@@ -105,6 +123,7 @@ def _field(text: str, token: re.Match[str]) -> str:
         format(_EXAMPLES[name], parsed["spec"] or "")
     except ValueError as error:
         cure = "Write {index:04d}, {name:.20} or {date:%Y}, as Python does."
+        cure = "Write {filter} or {filter:02d}." if name == "filter" else cure
         raise _wrong(text, at, f"{error} (of '{name}')", cure) from None
     return name
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from convcli import io
 from convcli.batch.earlier import DIGITS, RECENT, absolute, identity, nothing
+from convcli.batch.existing import beside
 from convcli.errors import UsageError
 from convcli.forms import here
 from convcli.report import Item, as_text
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from convcli.batch.earlier import Done, Journalled
-    from convcli.batch.task import Input, Orders
+    from convcli.batch.task import Input, Orders, Task
     from convcli.run import Writing
     from convcli.spec import Job, Stage
 
@@ -128,21 +128,14 @@ class Resumption:
         self.number = 0
         self._done: list[tuple[Input, str, int]] = []
 
-    def settles(
-        self,
-        source: Input,
-        target: str,
-        job: int = 0,
-        *,
-        renamed: bool = False,
-        in_place: bool = False,
-    ) -> bool:
+    def settles(self, task: Task, *, renamed: bool = False, in_place: bool = False) -> bool:
         """
-        Whether a task is done, and its output whole: then it is left out.
+        Whether a task is done, and its output, every file of it, whole: then it is left out.
 
         With `renamed` the output may have another name in the same folder: it was given one because
-        `target` was taken. With `in_place` the input is the output.
+        its own was taken. With `in_place` the input is the output.
         """
+        source, target, job = task.source, task.target, task.job
         if in_place:
             return self._replaced(source, target, job)
         wanted, done = as_text(absolute(self._cwd, target)), self._found(source, job)
@@ -151,8 +144,11 @@ class Resumption:
         near = renamed and os.path.dirname(done.output) == os.path.dirname(wanted)
         if done.output != wanted and not near:
             return False
+        files = task.files if done.output == wanted else _renamed(task, done.output)
         written = target if done.output == wanted else done.output
-        return io.size_written(written) == done.bytes_out and self._counted(source, written, job)
+        sizes = [_size(name) for name in files]
+        whole = bool(sizes) and min(sizes) >= 0 and sum(sizes) == done.bytes_out
+        return whole and self._counted(source, written, job)
 
     def _replaced(self, source: Input, target: str, job: int) -> bool:
         """
@@ -209,6 +205,21 @@ class Resumption:
         if self._checksum:
             return bool(done.sha256) and done.sha256 == content(source.path)
         return done.mtime != 0 and (done.size, done.mtime) == state(source)
+
+
+def _renamed(task: Task, output: str) -> tuple[str, ...]:
+    """The files of an output that has another name than the task: a series is numbered alike."""
+    if not task.series:
+        return (output,)
+    number = os.path.splitext(output)[0].rpartition("-")[2]
+    return task.moved(partial(beside, count=int(number))).files if number.isdecimal() else ()
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except (OSError, ValueError):
+        return -1
 
 
 def check_resumable(path: str) -> None:

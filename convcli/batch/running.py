@@ -180,7 +180,7 @@ def _tried(task: Task, orders: Orders) -> Outcome:
         writing = replace(writing, overwrite=True)
     error: ConvError
     try:
-        return process(source, task.target, job, orders.limits, writing), None
+        return process(source, task.series or task.target, job, orders.limits, writing), None
     except ConvError as known:
         error = known
     except MemoryError:

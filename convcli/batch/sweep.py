@@ -7,7 +7,6 @@ Before the work: what killed runs left in the folders that this run writes to.
 from __future__ import annotations
 
 import os
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from convcli.batch.task import STANDARD
@@ -21,5 +20,6 @@ if TYPE_CHECKING:
 
 def sweep(tasks: Iterable[Task], report: str) -> int:
     """How many temporary files were removed; those of runs that are alive stay."""
-    named = chain((task.target for task in tasks), [report] * bool(report))
-    return temporary.sweep({os.path.dirname(name) for name in named if name != STANDARD})
+    folders = {folder for task in tasks if task.target != STANDARD for folder in task.folders}
+    reported = {os.path.dirname(report)} if report and report != STANDARD else set[str]()
+    return temporary.sweep(folders | reported)

@@ -15,22 +15,26 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from convcli import io
 from convcli.batch.collisions import check_shared
 from convcli.batch.existing import EXISTS, Names
+from convcli.batch.filters import colours_of, filters
 from convcli.batch.naming import (
     EACH,
     KEPT,
     SUFFIXES,
     Template,
     for_each,
+    numbers,
     of_input,
     of_jobs,
     template,
     written_as,
 )
+from convcli.batch.occupied import existing, halves, ours, settled_by
 from convcli.batch.places import Disk, Kept, check_name
 from convcli.batch.task import STANDARD, Input, Task
 from convcli.batch.tree import identity
@@ -43,9 +47,6 @@ if TYPE_CHECKING:
     from convcli.batch.naming import Values
     from convcli.batch.resume import Resumption
     from convcli.spec import Job
-
-_SHOWN = 3
-"""Files that a message names before it counts the rest."""
 
 
 @record
@@ -101,16 +102,16 @@ def settle(
     if wanted.in_place:
         return Targets(_left(_in_place(inputs), wanted, before))
     if not _into_folder(inputs, wanted, jobs):
-        return Targets(_single(inputs[0], wanted, before))
+        return Targets(_single(inputs[0], wanted, jobs[0], before))
     folder, form = wanted.out, _template(wanted)
     tasks = list(_named(inputs, folder, form, wanted, jobs))
     disk = Disk()
     planned = check_shared(tasks, form, each=wanted.each)
     tasks = _left(tasks, wanted, before)
-    tasks, existing = _existing(tasks, disk, before)
-    settled = _settled(tasks, existing, wanted.exists, Names(disk, planned), Kept(inputs))
+    tasks, found = existing(tasks, disk, before)
+    settled = settled_by(wanted.exists, tasks, found, Names(disk, planned), Kept(inputs))
     made = [f"{folder} is a new folder"] * (not os.path.isdir(folder))
-    return Targets(settled, folder, (*_changed(inputs, wanted), *made))
+    return Targets(settled, folder, (*_changed(inputs, wanted), *halves(settled, found), *made))
 
 
 # --- one file, or the inputs themselves -----------------------------------------------------------
@@ -120,27 +121,34 @@ def _left(tasks: list[Task], wanted: Wanted, before: Resumption | None) -> list[
     """The tasks that are still to be done."""
     if before is None:
         return tasks
-    how = {"renamed": wanted.exists == "rename", "in_place": wanted.in_place}
-    return [task for task in tasks if not before.settles(task.source, task.target, task.job, **how)]
+    renamed, in_place = wanted.exists == "rename", wanted.in_place
+    return [task for task in tasks if not before.settles(task, renamed=renamed, in_place=in_place)]
 
 
-def _single(source: Input, wanted: Wanted, before: Resumption | None) -> list[Task]:
-    _check_same(source.path, wanted.out)
-    # Files of filters are named when their number is known: only then it shows which exist.
-    replaces = wanted.replaces and io.has_field(wanted.out)
-    left = _left([Task(1, source, wanted.out, overwrite=replaces)], wanted, before)
-    return [_fit(task, wanted, before) for task in left]
+def _single(source: Input, wanted: Wanted, job: Job, before: Resumption | None) -> list[Task]:
+    task = Task(1, source, wanted.out, series=_series(source, wanted.out, job))
+    for name in task.files:
+        _check_same(source.path, name)
+    return [_fit(task, wanted, before) for task in _left([task], wanted, before)]
+
+
+def _series(source: Input, out: str, job: Job) -> io.Series | None:
+    """The files of a name with a place for the number of a filter."""
+    if not io.has_field(out):
+        return None
+    number = filters(job, partial(colours_of, source.path))
+    return io.Series(out, io.numbered(out, number))
 
 
 def _fit(task: Task, wanted: Wanted, before: Resumption | None) -> Task:
-    """A task into one file, whose target may be written, or is left out by the rule."""
-    rule = EXISTS[wanted.exists]
-    if before and before.ours(task.target):
+    """A task into one file, or a series, that may be written, or is left out by the rule."""
+    rule, there = EXISTS[wanted.exists], list(filter(io.occupied, task.files))
+    if ours(there, task, before):
         task = replace(task, overwrite=True)
-    elif rule.settle and io.occupied(wanted.out):
+    elif rule.settle and there:
         task = rule.settle(task, Names(Disk(), {}))
-    if not task.skip:
-        io.check_target(task.target, overwrite=task.overwrite)
+    for name in () if task.skip else task.files:
+        io.check_target(name, overwrite=task.overwrite)
     return task
 
 
@@ -173,28 +181,40 @@ def _into_folder(inputs: Sequence[Input], wanted: Wanted, jobs: Sequence[Job]) -
     """Whether results go into a folder; errors where they must, and `out` cannot be one."""
     out = wanted.out
     if out != STANDARD and (out.endswith(("/", os.sep)) or os.path.isdir(out)):
+        _check_folder(out)
         return True
     many = len(inputs) * len(jobs) > 1
     if not (many or wanted.name or any(source.root for source in inputs)):
         return False
     if out == STANDARD or io.suffix_format(out):
-        raise _one_file(len(inputs) * len(jobs), out)
+        raise _one_file(len(inputs) * len(jobs), wanted)
     if os.path.lexists(out):
         raise OutputError(
             f"{out} is a file, and a folder is needed for results.", "Name another: -o results/"
         )
+    _check_folder(out)
     return True
 
 
-def _one_file(number: int, out: str) -> ConvError:
-    if number > 1:
-        return UsageError(
-            f"{number} images cannot be written to one file, '{out}'.",
-            "Give a folder: -o results/",
+def _check_folder(out: str) -> None:
+    """UsageError for a new folder that was meant to be one for each filter."""
+    if io.has_field(out) and not os.path.isdir(out):
+        raise UsageError(
+            f"'{out}' is a folder: {{filter}} is a field of names of results.",
+            "Say -o results/ --name '{filter}/{dir}/{name}.{ext}'",
         )
+
+
+def _one_file(number: int, wanted: Wanted) -> ConvError:
+    out, cure = wanted.out, "Give a folder: -o results/"
+    if io.has_field(out):
+        name = (EACH if wanted.each else KEPT).replace(".", "-{filter}.")
+        cure += f" --name '{wanted.name if io.has_field(wanted.name) else name}'"
+    if number > 1:
+        what = "the same files" if io.has_field(out) else "one file"
+        return UsageError(f"{number} images cannot be written to {what}, '{out}'.", cure)
     return UsageError(
-        f"'{out}' is one file, and a folder is needed for --name and for what folders hold.",
-        "Give a folder: -o results/",
+        f"'{out}' is one file, and a folder is needed for --name and for what folders hold.", cure
     )
 
 
@@ -216,17 +236,33 @@ def _named(
                 "An image from standard input has no name to take into a folder.",
                 "Name the output file: -o result.png",
             )
-        values = of_input(source, index, wanted.form)
+        values, colours = (
+            of_input(source, index, wanted.form),
+            cache(partial(colours_of, source.path)),
+        )
         for job, word in enumerate(words):
             number += 1
-            yield Task(number, source, _target(folder, form, values | word, source, checked), job)
+            every = filters(jobs[job], colours) if form.of_filters else 1
+            rows = [values | word | more for more in numbers(form, every)]
+            files = tuple(_target(folder, form, row, source, checked) for row in rows)
+            if not form.of_filters:
+                yield Task(number, source, files[0], job)
+                continue
+            called = folder + os.sep.join(_parts(form, values | word | {"filter": io.Number(None)}))
+            yield Task(number, source, called, job, series=io.Series(called, files))
+
+
+def _parts(form: Template, values: Values) -> list[str]:
+    """Folders on the way to a result, and its name."""
+    parts = [part for part in form.fill(values).split("/") if part]
+    if parts and not values["ext"]:
+        parts[-1] = parts[-1].removesuffix(".")
+    return parts
 
 
 def _target(folder: str, form: Template, values: Values, source: Input, checked: set[str]) -> str:
     """Below the folder, with every name on the way fit to be one; `checked` has those that are."""
-    parts = [part for part in form.fill(values).split("/") if part]
-    if parts and not values["ext"]:
-        parts[-1] = parts[-1].removesuffix(".")
+    parts = _parts(form, values)
     if not parts or not parts[-1] or {".", ".."}.intersection(parts):
         raise OutputError(
             f"{source.path}: '{form.text}' gives no name for its result.", "Change --name."
@@ -247,81 +283,6 @@ def _changed(inputs: Iterable[Input], wanted: Wanted) -> Iterator[str]:
         written = written_as(suffix, "")
         if written != suffix and os.sep not in suffix:
             yield f".{suffix} is not written: its results are .{written}"
-
-
-# --- what exists ----------------------------------------------------------------------------------
-
-
-def _existing(
-    tasks: Sequence[Task], disk: Disk, before: Resumption | None
-) -> tuple[list[Task], set[int]]:
-    """
-    The tasks, and the numbers of those whose target is there. OutputError where none can be.
-
-    What a run that was killed wrote and had no time to note is replaced.
-    """
-    existing, folders, settled = set(), set(), list[Task]()
-    for task in tasks:
-        folder, _, name = task.target.rpartition(os.sep)
-        folder = folder or os.sep
-        kind = disk.kind(folder, name)
-        if folder not in folders:
-            disk.check_folder(folder)
-            folders.add(folder)
-        if kind == "folder":
-            raise OutputError(
-                f"{task.target} is a folder, and the result of {task.source.path} would be a file"
-                " of this name.",
-                "Name another folder: -o, or another --name.",
-            )
-        if kind and before and before.ours(task.target, task.job):
-            task = replace(task, overwrite=True)  # noqa: PLW2901 - the same, told more of
-        elif kind:
-            existing.add(task.number)
-        settled.append(task)
-    return settled, existing
-
-
-def _settled(
-    tasks: list[Task], existing: set[int], exists: str, names: Names, kept: Kept
-) -> list[Task]:
-    """The tasks, where those whose target exists are dealt with by the rule."""
-    if not existing:
-        return tasks
-    there = [task for task in tasks if task.number in existing]
-    if exists != "rename":
-        _check_kept(there, kept)
-    settle = EXISTS[exists].settle
-    if settle is None:
-        raise _exist([task.target for task in there], len(tasks))
-    return [settle(task, names) if task.number in existing else task for task in tasks]
-
-
-def _check_kept(tasks: Iterable[Task], kept: Kept) -> None:
-    for task in tasks:
-        other = kept.behind(task.target)
-        if not other:
-            continue
-        if other == task.source.path:
-            raise OutputError(
-                f"{task.target} is the input itself; it would be lost.",
-                "Name another folder: -o results/, or say --in-place.",
-            )
-        raise OutputError(
-            f"The result of {task.source.path} would replace an input:\n    {task.target}",
-            "Write into another folder: -o results/; or --exclude the results of an earlier run.",
-        )
-
-
-def _exist(targets: Sequence[str], number: int) -> OutputError:
-    cure = "Use --exists overwrite, skip, newer or rename."
-    if len(targets) == 1:
-        return OutputError(f"{targets[0]} exists.", cure, cause="exists")
-    shown = "".join(f"\n    {target}" for target in targets[:_SHOWN])
-    more = f"\n    and {len(targets) - _SHOWN:,} more" * (len(targets) > _SHOWN)
-    return OutputError(
-        f"{len(targets):,} of {number:,} results exist:{shown}{more}", cure, cause="exists"
-    )
 
 
 def check_spared(kept: Iterable[str], targets: Iterable[str]) -> None:

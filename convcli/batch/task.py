@@ -6,12 +6,16 @@ What flows through a batch: inputs become tasks, tasks become items.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convcli.record import record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convcli.io import Series
     from convcli.limits import Limits
     from convcli.run import Writing
     from convcli.spec import Job
@@ -42,7 +46,8 @@ class Task:
     """
     One output to be made of one input: `number` counts from 1, `job` indexes Orders.jobs.
 
-    `skip`: why nothing is to be done, as a sentence; empty where something is.
+    A `series` is a file for each filter, called `target` together. `skip`: why nothing is to be
+    done, as a sentence; empty where something is.
     """
 
     number: int
@@ -51,6 +56,26 @@ class Task:
     job: int = 0
     overwrite: bool = False
     skip: str = ""
+    series: Series | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file to be written; none of a series whose number is known only later."""
+        return self.series.files if self.series else (self.target,)
+
+    @property
+    def folders(self) -> set[str]:
+        """Where the files lie."""
+        return {os.path.dirname(name) for name in self.files or (self.target,)}
+
+    def moved(self, change: Callable[[str], str]) -> Task:
+        """The task, each of whose files has the name that `change` makes of it."""
+        if not self.series:
+            return replace(self, target=change(self.target))
+        files = tuple(map(change, self.series.files))
+        called = change(self.target)
+        series = replace(self.series, called=called, files=files)
+        return replace(self, target=called, series=series)
 
 
 @record

@@ -146,7 +146,7 @@ def command(ctx: click.Context, images: tuple[str, ...], **said: Unpack[Request]
     found = chosen.found(ctx, images, said, place.out)
     settled = targets.settle(found.inputs, place, jobs, told.resumption(orders))
     told.check(settled.tasks)
-    replaced = (task.target for task in settled.tasks if task.overwrite)
+    replaced = (name for task in settled.tasks if task.overwrite for name in task.files)
     targets.check_spared(kernel_files(said["filters"], kernels), [told.target, *replaced])
     if said["dry_run"]:
         from convcli.cli import planned

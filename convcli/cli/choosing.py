@@ -199,10 +199,13 @@ def _check_in_place(said: Placed) -> None:
     }
     for option_name, value in others.items():
         if value:
-            raise UsageError(
-                f"--in-place and {option_name} exclude each other.",
-                "--in-place writes into the inputs: their names, their format.",
-            )
+            cure = "--in-place writes into the inputs: their names, their format."
+            if option_name in {"-o", "--name"} and "{filter" in str(value):
+                cure = (
+                    "An image has room for one result; give those of filters a folder:"
+                    " -o results/ --name '{dir}/{name}-{filter}.{ext}'"
+                )
+            raise UsageError(f"--in-place and {option_name} exclude each other.", cure)
 
 
 def jobs(chosen: Sequence[Recipe], wishes: Wishes, *, each: bool) -> tuple[Job, ...]:

@@ -58,13 +58,15 @@ def command(ctx: click.Context, images: tuple[str, ...], **said: Unpack[Request]
     Nothing is decoded or written. Engine, tiles, threads and memory are decided as `apply` would
     decide them, and the reasons given in words.
     """
+    from convcli.io import Series, has_field
     from convcli.run import plan_file
 
+    target = Series(said["out"]) if has_field(said["out"]) else said["out"]
     wanted = job(said)
     allowed = limits(said)
     found = chosen.found(ctx, images, said)
     names = [source.path for source in found.inputs]
-    plans = {name: plan_file(name, said["out"], wanted, allowed) for name in names}
+    plans = {name: plan_file(name, target, wanted, allowed) for name in names}
     chosen.tell(found.notes())
     if said["as_json"]:
         documents = [as_data(image, *decided) for image, decided in plans.items()]

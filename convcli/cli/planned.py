@@ -43,11 +43,16 @@ def action(task: Task) -> str:
 
 
 def totals(tasks: Sequence[Task]) -> dict[str, int]:
-    """How many of each action."""
+    """How many files of each action."""
     counts = {"write": 0, "overwrite": 0, "skip": 0}
     for task in tasks:
-        counts[action(task)] += 1
+        counts[action(task)] += len(_files(task))
     return counts
+
+
+def _files(task: Task) -> tuple[str, ...]:
+    """Every file of a task; what they are called together where nobody knows how many."""
+    return task.files or (task.target,)
 
 
 def as_data(targets: Targets, jobs: Sequence[Job]) -> dict[str, Any]:
@@ -60,6 +65,7 @@ def as_data(targets: Targets, jobs: Sequence[Job]) -> dict[str, Any]:
             {
                 "input": as_text(task.source.path),
                 "output": as_text(task.target),
+                "files": [as_text(name) for name in task.files],
                 "kernel": kernels[task.job],
                 "action": action(task),
                 "reason": as_text(task.skip),
@@ -79,8 +85,8 @@ def drawn(tasks: Sequence[Task]) -> Iterator[str]:
     """Folders and files as branches; behind each file what becomes of it, and its input."""
     root: Branch = {}
     for task in tasks:
-        folder, name = os.path.split(task.target)
-        _branch(root, folder)[name] = task
+        for folder, name in map(os.path.split, _files(task)):
+            _branch(root, folder)[name] = task
     for name, child in root.items():
         yield from _lines(name, child, "", "")
 

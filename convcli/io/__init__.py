@@ -21,8 +21,18 @@ from convcli.io.film import Film, Shot, check_number, merged
 from convcli.io.formats import FORMATS, holds, output_format, suffix_format
 from convcli.io.image import Header, Image, Layout, Metadata
 from convcli.io.limits import check_size
-from convcli.io.parts import Parts, has_field, holds_channels, no_picture, size_written
-from convcli.io.reading import decode, decoding, has_film, open_film, probe
+from convcli.io.parts import (
+    Number,
+    Parts,
+    Place,
+    Series,
+    called,
+    has_field,
+    holds_channels,
+    no_picture,
+    numbered,
+)
+from convcli.io.reading import decode, decoding, has_film, header_of, open_film, probe
 from convcli.io.reel import check_alike, fitted, reel
 from convcli.io.settle import settle
 from convcli.io.sniffing import is_picture, is_tiff
@@ -36,8 +46,12 @@ __all__ = [
     "Image",
     "Layout",
     "Metadata",
+    "Number",
     "Parts",
+    "Place",
+    "Series",
     "Shot",
+    "called",
     "check_alike",
     "check_fit",
     "check_number",
@@ -50,6 +64,7 @@ __all__ = [
     "fitted",
     "has_field",
     "has_film",
+    "header_of",
     "holds",
     "holds_channels",
     "is_picture",
@@ -57,6 +72,7 @@ __all__ = [
     "losses",
     "merged",
     "no_picture",
+    "numbered",
     "occupied",
     "open_film",
     "output_format",
@@ -66,7 +82,6 @@ __all__ = [
     "reel",
     "replacing",
     "settle",
-    "size_written",
     "suffix_format",
     "unused",
     "write_bytes",

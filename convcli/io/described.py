@@ -9,7 +9,6 @@ that the file states elsewhere count.
 
 from __future__ import annotations
 
-import json
 import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -51,6 +50,8 @@ def _shape(text: bytes) -> list[int] | None:
     """The shape that a description tells; None where it tells of something else."""
     if not text.startswith(b'{"shape":'):
         return None
+    import json
+
     try:
         told = json.loads(text.rstrip(b"\0"))["shape"]
     except ValueError:

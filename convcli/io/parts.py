@@ -13,10 +13,10 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import replace
-from itertools import count
+from functools import partial
 from typing import TYPE_CHECKING
 
-from convcli.errors import OutputError
+from convcli.errors import InputError, OutputError
 from convcli.io.described import redescribed
 from convcli.io.files import check_target, replacing_all
 from convcli.io.formats import FORMATS
@@ -28,28 +28,45 @@ if TYPE_CHECKING:
 
     from convcli.io.image import Image, Layout
 
-_FIELD = re.compile(r"\{filter(?::0?([1-9])d?)?\}")
+_FIELD = re.compile(r"\{filter(?::([^{}]*))?\}")
+_FORMAT = re.compile(r"(?:0?([1-9])d?)?")
 _FLAT = 2  # dimensions of one filter's numbers
 WAYS = "Write numbers: -o out.npy; pages: -o out.tif; or a file for each: -o 'out-{filter}.png'."
 
 
 @record
+class Series:
+    """
+    A file for each filter: what all of them are called together, and their names.
+
+    There are none where nobody knows before the image is read how many filters there are.
+    """
+
+    called: str
+    files: tuple[str, ...] = ()
+
+    def of(self, filters: int, name: str) -> tuple[str, ...]:
+        """Their names. InputError where the image `name` has other channels than it had."""
+        if self.files and len(self.files) != filters:
+            raise InputError(
+                f"{name} gives {filters} files, and {len(self.files)} were planned: it has changed"
+                " meanwhile.",
+                "Say it again.",
+            )
+        return self.files or numbered(self.called, filters)
+
+
+@record
 class Parts:
     """
-    How a result of so many `filters` is written: into files by a `target` with a field, or as pages
-    of one; `plain` says as what, if not as pictures: as numbers, or sound.
+    How a result of so many filters is written: into `files`, one for each, or as `pages` of one;
+    `plain` says as what, if not as pictures: as numbers, or sound.
     """
 
-    target: str
+    files: tuple[str, ...]
     filters: int
+    pages: bool = False
     plain: Layout | None = None
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The names of all files."""
-        if not has_field(self.target):
-            return (self.target,)
-        return tuple(_numbered(self.target, number + 1) for number in range(self.filters))
 
     def of(self, image: Image) -> Iterator[Image]:
         """A picture, or numbers, for each filter; metadata as far as it fits."""
@@ -86,26 +103,46 @@ class Parts:
             return sum(file.write(payload) for file, payload in pairs)
 
 
+Place = str | Series
+"""Where a result goes: the name of a file, or those of one for each filter."""
+
+
+def called(place: Place) -> str:
+    """What a file, or all that belong together, is called."""
+    return place if isinstance(place, str) else place.called
+
+
+class Number:
+    """The number of a filter as `{filter:03d}` writes it; None stands for the field itself."""
+
+    def __init__(self, number: int | None) -> None:
+        self._number = number
+
+    def __format__(self, spec: str) -> str:
+        found = _FORMAT.fullmatch(spec)
+        if not found:
+            raise ValueError(f"no format of filters: '{spec}'")
+        if self._number is None:
+            return f"{{filter:{spec}}}" if spec else "{filter}"
+        return str(self._number).zfill(int(found[1] or 0))
+
+
 def has_field(target: str) -> bool:
     """Whether a name has a place for the number of a filter."""
-    return _FIELD.search(target) is not None
+    return any(_FORMAT.fullmatch(spec) for spec in _FIELD.findall(target))
 
 
-def size_written(target: str) -> int:
-    """Bytes of the file at a target, or of the files of all its filters; -1 where there is none."""
-    numbers = count(1) if has_field(target) else (1,)
-    sizes: list[int] = []
-    with suppress(OSError, ValueError):
-        for number in numbers:
-            sizes.append(os.stat(_numbered(target, number)).st_size)  # noqa: PTH116, PERF401 - names of any length; what was found stays
-    return sum(sizes) if sizes else -1
+def numbered(target: str, filters: int) -> tuple[str, ...]:
+    """The names of so many files; what is no place for a number stays as it is."""
 
+    def spelled(found: re.Match[str], number: Number) -> str:
+        spec = found[1] or ""
+        return format(number, spec) if _FORMAT.fullmatch(spec) else found[0]
 
-def _numbered(target: str, number: int) -> str:
-    def spelled(found: re.Match[str]) -> str:
-        return str(number).zfill(int(found[1] or 0))
-
-    return _FIELD.sub(spelled, target)
+    return tuple(
+        _FIELD.sub(partial(spelled, number=Number(number)), target)
+        for number in range(1, filters + 1)
+    )
 
 
 def _same(name: str, source: str) -> bool:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from convcli.errors import ConvError, InputError
 from convcli.io.arrival import Arrival, at_once
+from convcli.io.files import read_bytes
 from convcli.io.limits import damaged
-from convcli.io.sniffing import sniff
+from convcli.io.sniffing import is_tiff, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +49,16 @@ def probe(data: bytes, name: str) -> Header:
         from convcli.io import pillow_read
 
         return pillow_read.probe(found, data, name)
+
+
+def header_of(path: str) -> Header:
+    """Header of the file at `path`; a TIFF, which may be large, is not read whole. InputError."""
+    if is_tiff(path):
+        from convcli.io.tiff_window import TiffWindows
+
+        with TiffWindows(path) as windowed:
+            return windowed.header
+    return probe(read_bytes(path), path)
 
 
 def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
