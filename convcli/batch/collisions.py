@@ -54,8 +54,8 @@ def _check_folders(tasks: Sequence[Task], taken: dict[str, int]) -> None:
     """No target may be a folder that another one needs."""
     checked = set()
     for task in tasks:
-        for below in sorted(task.folders):
-            folder = below
+        for name in task.files:
+            folder = name.rpartition(os.sep)[0]
             while folder and folder not in checked:
                 checked.add(folder)
                 if other := taken.get(folded(folder)):

@@ -106,10 +106,8 @@ def template(text: str) -> Template:
     return Template(text, frozenset(fields))
 
 
-def numbers(form: Template, filters: int) -> list[Values]:
-    """The field of a file for each filter, as far as a template has it."""
-    if not form.of_filters:
-        return [{}]
+def numbers(filters: int) -> list[Values]:
+    """The field of a file for each filter."""
     return [{"filter": Number(number)} for number in range(1, filters + 1)]
 
 

@@ -45,11 +45,8 @@ def existing(
     found, folders = dict[int, list[str]](), set[str]()
     settled: list[Task] = []
     for task in tasks:
-        for folder in task.folders - folders:
-            disk.check_folder(folder or os.sep)
-            folders.add(folder)
-        there = [name for name in task.files if _is_there(name, task, disk)]
-        if ours(there, task, before):
+        there = [name for name in task.files if _is_there(name, task, disk, folders)]
+        if there and ours(there, task, before):
             task = replace(task, overwrite=True)  # noqa: PLW2901 - the same, told more of
         elif there:
             found[task.number] = there
@@ -57,9 +54,14 @@ def existing(
     return settled, found
 
 
-def _is_there(name: str, task: Task, disk: Disk) -> bool:
-    """Whether a file is there; OutputError for a folder."""
-    kind = disk.kind(*os.path.split(name))
+def _is_there(name: str, task: Task, disk: Disk, folders: set[str]) -> bool:
+    """Whether a file is there; OutputError for a folder, and where none can be; see `existing`."""
+    folder, _, base = name.rpartition(os.sep)
+    folder = folder or os.sep
+    kind = disk.kind(folder, base)
+    if folder not in folders:
+        disk.check_folder(folder)
+        folders.add(folder)
     if kind == "folder":
         raise OutputError(
             f"{name} is a folder, and the result of {task.source.path} would be a file of this"

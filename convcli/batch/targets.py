@@ -236,18 +236,16 @@ def _named(
                 "An image from standard input has no name to take into a folder.",
                 "Name the output file: -o result.png",
             )
-        values, colours = (
-            of_input(source, index, wanted.form),
-            cache(partial(colours_of, source.path)),
-        )
+        values = of_input(source, index, wanted.form)
+        colours = cache(partial(colours_of, source.path)) if form.of_filters else None
         for job, word in enumerate(words):
             number += 1
-            every = filters(jobs[job], colours) if form.of_filters else 1
-            rows = [values | word | more for more in numbers(form, every)]
-            files = tuple(_target(folder, form, row, source, checked) for row in rows)
-            if not form.of_filters:
-                yield Task(number, source, files[0], job)
+            if not colours:
+                target = _target(folder, form, values | word, source, checked)
+                yield Task(number, source, target, job)
                 continue
+            rows = [values | word | more for more in numbers(filters(jobs[job], colours))]
+            files = tuple(_target(folder, form, row, source, checked) for row in rows)
             called = folder + os.sep.join(_parts(form, values | word | {"filter": io.Number(None)}))
             yield Task(number, source, called, job, series=io.Series(called, files))
 
