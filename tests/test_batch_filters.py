@@ -23,6 +23,7 @@ from convcli.batch.sweep import sweep
 from convcli.batch.targets import Wanted, settle
 from convcli.batch.task import Input, Task
 from convcli.cli.main import run
+from convcli.errors import OutputError
 from convcli.io import Series, temporary
 from convcli.job import Wishes, make_job
 from convcli.kernels.library import find as kernel
@@ -232,18 +233,10 @@ def test_filters_of_two_inputs_never_share_a_name(
     assert files() == []
 
 
-def test_a_file_for_one_is_no_folder_of_another(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("in/sub/b.png").rename("in/sub/1.png")
-    Path("in/sub").rename("in/x")
-    Path("in/a.png").rename("in/x.png")
-    assert apply(name="{name}/{filter}", inputs="in/x.png") == 0
-    Path("in/2").write_bytes(Path("in/x.png").read_bytes())
-    assert apply("--overwrite", name="{filter}/{name}") == 0
-    assert apply("in/2", name="{name:.1}{filter}/{inext:.0}{filter}", inputs="in/x.png") == 0
-    capsys.readouterr()
-    jobs = (job("net.yaml"),)
-    with pytest.raises(convcli.errors.ConvError, match="would be a file and a folder"):
-        settle([Input("1/a.png", "1", "3"), Input("b.png")], Wanted("o/", "{dir}/{filter}"), jobs)
+def test_a_file_for_one_is_no_folder_of_another() -> None:
+    inputs = [Input("p/1.png", "p"), Input("p/1/b.png", "p", "1")]
+    with pytest.raises(OutputError, match=r"o/1/1 would be a file and a folder"):
+        settle(inputs, Wanted("o/", "{dir}/{filter}/{name}"), [job("net.yaml")])
 
 
 @pytest.mark.parametrize("net", ["net.yaml", "box"])
@@ -323,11 +316,12 @@ def old() -> list[str]:
 
 
 def test_any_file_that_exists_stops_the_run(capsys: pytest.CaptureFixture[str]) -> None:
-    there(ALL[1], ALL[5])
+    some = [ALL[0], ALL[1], ALL[5]]
+    there(*some)
     assert apply() == 5
     said = capsys.readouterr().err
-    assert f"2 of 6 results exist:\n    {ALL[1]}\n    {ALL[5]}\n" in said
-    assert files() == old() == [ALL[1], ALL[5]]
+    assert "3 of 6 results exist:\n" + "".join(f"    {name}\n" for name in some) in said
+    assert files() == old() == some
 
 
 def test_skip_keeps_what_there_is_and_says_what_is_no_whole(
@@ -378,6 +372,17 @@ def test_a_single_image_keeps_the_same_rules(exists: str, code: int) -> None:
     renamed = ["o-1-2.png", "o-2-2.png", "o-2.png", "o-3-2.png"]
     assert found == (renamed if exists == "rename" else ["o-2.png"])
     assert Path("o-2.png").read_text().startswith("old")
+
+
+@pytest.mark.parametrize(("name", "told"), [("in/a-2.png", "is the input"), ("b-2.png", "exists")])
+def test_a_single_image_is_refused_before_any_work(
+    name: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("in/a.png").rename("in/a-2.png")
+    Path("b-2.png").touch()
+    out = name.replace("2", "{filter}")
+    assert run(["apply", "in/a-2.png", "-o", out, "-k", "net.yaml", "--dry-run"]) == 5
+    assert f"{name} {told}" in capsys.readouterr().err
 
 
 # --- going on -------------------------------------------------------------------------------------
