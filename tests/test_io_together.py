@@ -124,6 +124,17 @@ def test_a_process_that_ends_at_once_takes_back_what_has_its_name(
     assert contents(tmp_path) == before
 
 
+def test_no_name_is_given_by_a_process_that_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = threading.Event()
+    monkeypatch.setattr(temporary, "_LEFT", ending)
+    at_the_third(monkeypatch, ending.set)
+    with pytest.raises(OutputError, match="this process ends"):
+        written(tmp_path)
+    assert contents(tmp_path) == {}
+
+
 @pytest.mark.parametrize("overwrite", [True, False])
 def test_a_single_file_that_has_its_name_keeps_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, overwrite: bool

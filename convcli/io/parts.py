@@ -51,7 +51,7 @@ class Series:
             raise InputError(
                 f"{name} gives {filters} files, and {len(self.files)} were planned: it has changed"
                 " meanwhile.",
-                "Say it again.",
+                "Run it again: the names of its files are made anew.",
             )
         return self.files or numbered(self.called, filters)
 

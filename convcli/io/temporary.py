@@ -115,6 +115,8 @@ class _Names:
         old = _spare(target) if overwrite and not self._single else None
         if not self._single and (old or not os.path.lexists(target)):
             self._given.append((target, temporary, old))
+        if _LEFT.is_set():
+            raise OSError("this process ends")
         _publish(temporary, target, overwrite=overwrite)
 
     def __enter__(self) -> Self:
