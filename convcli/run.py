@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from convcli import io
 from convcli.errors import UsageError
+from convcli.fileplan import parts_of, planned, result_called
 from convcli.frame import Frame, Picture, about, framed, part_of, result_of, untold
-from convcli.large import Large, in_parts, pieces_for, pixel
+from convcli.items import done, item_of
+from convcli.large import Large, pieces_for, pixel
 from convcli.limits import Limits, allowed
-from convcli.pixels import Clipped, Target
-from convcli.plan import Plan, check_memory, fits, proposed
+from convcli.pixels import Clipped
 from convcli.record import record
 from convcli.report import Clock, Item
-from convcli.treatment import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -27,15 +24,10 @@ if TYPE_CHECKING:
 
     from convcli.io import Place
     from convcli.io.tiff_window import TiffWindows
+    from convcli.plan import Plan
     from convcli.source import Shape
     from convcli.spec import Job
     from convcli.verify import Part
-
-NUMBERS = ("NPY", "CSV")
-"""Formats that hold plain numbers only."""
-
-SOUND = "WAV"
-"""The format that holds sound only."""
 
 SETTINGS = ("quality", "compress", "compression", "tile")
 """What `Writing` and `io.unused` call the same."""
@@ -108,7 +100,7 @@ def process(source: str, target: Place, job: Job, limits: Limits, writing: Writi
         opened = _Opened(source, target, data, header, form, name)
         if _wants_several(header, form, writing.frames, name):
             return _film(opened, job, limits, writing, clock)
-        plan = _plan(job, header, form, limits, name, target=target)
+        plan = planned(job, header, form, limits, name, target=target)
     return _still(opened, job, plan, limits, writing, clock)
 
 
@@ -125,7 +117,7 @@ def _still(  # noqa: PLR0913, PLR0917 - a picture, what is to be done, and who m
     header, name = opened.header, opened.name
     with clock.phase("plan"):
         part = _part(plan, (header.height, header.width, header.channels), writing, name)
-        parts = _parts(plan, opened.form, opened.target, name)
+        parts = parts_of(plan, opened.form, opened.target, name)
         if parts:
             parts.check(opened.source, overwrite=writing.overwrite, folders=writing.folders)
     with ExitStack() as held, clock.phase("write"):
@@ -142,27 +134,9 @@ def _still(  # noqa: PLR0913, PLR0917 - a picture, what is to be done, and who m
             ) as file:
                 size = _sent(_encoded(picture.result, opened, writing, limits), file, clock)
                 frame = picture.frame()
-    item = _done(_item(opened.source, opened.target, job, plan, header), frame.clipped, clock)
+    item = done(item_of(opened.source, opened.target, job, plan, header), frame.clipped, clock)
     notes = (*frame.notes, *_lost(picture.result, opened.form, writing))
     return replace(item, bytes_out=size, notes=notes, **frame.verified)
-
-
-def _parts(plan: Plan, form: str, target: Place, name: str) -> io.Parts | None:
-    """How the filters are written one by one; None where all are in one picture, or array."""
-    treatment, plain = plan.treatment, _plain(plan, form)
-    if not isinstance(target, str):
-        files = target.of(treatment.filters, name)
-        return io.Parts(files, treatment.filters, plain=plain)
-    if form == "TIFF" and treatment.layered and treatment.layout == "numbers":
-        return io.Parts((target,), treatment.filters, pages=True, plain=plain)
-    return None
-
-
-def _plain(plan: Plan, form: str) -> io.Layout | None:
-    """What each filter is, if not a picture."""
-    if plan.treatment.layout == "sound":
-        return "sound"
-    return "numbers" if form in NUMBERS else None
 
 
 def _parted(  # noqa: PLR0913, PLR0917 - as `_still`
@@ -187,18 +161,6 @@ def _parted(  # noqa: PLR0913, PLR0917 - as `_still`
     return size, replace(frame, notes=(*frame.notes, *notes))
 
 
-def _done(item: Item, clipped: Clipped, clock: Clock) -> Item:
-    """The figures that every image has at its end."""
-    return replace(
-        item,
-        clipped_below=clipped.below / max(clipped.total, 1),
-        clipped_above=clipped.above / max(clipped.total, 1),
-        seconds=clock.seconds,
-        wall=clock.wall,
-        memory_peak=memory_peak(),
-    )
-
-
 def _wants_several(header: io.Header, form: str, frames: Frames | None, name: str) -> bool:
     """Whether more than the first picture of a file is asked for. InputError if there is none."""
     if isinstance(frames, int):
@@ -218,7 +180,7 @@ def _film(opened: _Opened, job: Job, limits: Limits, writing: Writing, clock: Cl
         film = io.fitted(film, opened.form, opened.name, told=writing.frames is not None)
         plans = _plans(film, opened, job, limits)
         kinds = plans.values()
-        if any(_parts(plan, opened.form, opened.target, opened.name) for plan in kinds):
+        if any(parts_of(plan, opened.form, opened.target, opened.name) for plan in kinds):
             raise UsageError(
                 f"{opened.name} has {len(film.headers):,} frames, and every one gives a picture for"
                 " each filter.",
@@ -245,7 +207,7 @@ def _film(opened: _Opened, job: Job, limits: Limits, writing: Writing, clock: Cl
     cut, verified = _together(frames)
     notes = (*film.notes, *io.merged([frame.notes for frame in frames]))
     return replace(
-        _done(_item(opened.source, opened.target, job, plans[first], first), cut, clock),
+        done(item_of(opened.source, opened.target, job, plans[first], first), cut, clock),
         **verified,
         frames=len(frames),
         pixels=sum(header.width * header.height for header in film.headers),
@@ -257,7 +219,7 @@ def _film(opened: _Opened, job: Job, limits: Limits, writing: Writing, clock: Cl
 def _plans(film: io.Film, opened: _Opened, job: Job, limits: Limits) -> dict[io.Header, Plan]:
     """One plan for every kind of frame. OutputError where the output holds frames of one kind."""
     plans = {
-        header: _plan(job, header, opened.form, limits, opened.name, target=opened.target)
+        header: planned(job, header, opened.form, limits, opened.name, target=opened.target)
         for header in dict.fromkeys(film.headers)
     }
     results = (plans[header] for header in film.headers)
@@ -303,7 +265,7 @@ def _streamed(
             form = io.output_format(io.called(target), fallback=writing.form or "TIFF")
             if _wants_several(windowed.header, form, writing.frames, source):
                 return None
-            plan = _plan(job, windowed.header, form, limits, source, large, target)
+            plan = planned(job, windowed.header, form, limits, source, large, target)
         if plan.bands is None:
             return None
         with clock.phase("read"):
@@ -320,7 +282,7 @@ def _streamed(
                 size = file.seek(0, os.SEEK_END)
             with clock.phase("verify"):
                 verified = compared(part, made) if part and made else {}
-        item = _done(_item(source, target, job, plan, windowed.header), clipped, clock)
+        item = done(item_of(source, target, job, plan, windowed.header), clipped, clock)
         notes = (*first.notes, *plan.notes, *result.notes, *clipped.notes)
         notes += _lost(result, form, writing)
         return replace(item, bytes_out=size, notes=notes, **verified)
@@ -343,7 +305,7 @@ def _encoded(
         tile=writing.tile,
         threads=allowed(limits),
     )
-    return io.encoding(result, opened.form, name=_called(opened.name), **said)
+    return io.encoding(result, opened.form, name=result_called(opened.name), **said)
 
 
 def _sent(pieces: Generator[bytes, None, None], file: BinaryIO, clock: Clock) -> int:
@@ -373,95 +335,11 @@ def plan_file(source: str, target: Place, job: Job, limits: Limits) -> tuple[io.
         with TiffWindows(source) as windowed:
             form = io.output_format(wanted, fallback="TIFF") if wanted else "TIFF"
             header, large = windowed.header, _large(windowed, Writing())
-            return header, _plan(job, header, form, limits, name, large, target)
+            return header, planned(job, header, form, limits, name, large, target)
     header = io.probe(io.read_bytes(source), name)
     form = io.output_format(wanted, fallback=header.format) if wanted else header.format
-    return header, _plan(job, header, form, limits, name, target=target)
+    return header, planned(job, header, form, limits, name, target=target)
 
 
 def _part(plan: Plan, shape: Shape, writing: Writing, name: str) -> Part | None:
     return part_of(plan, shape, name, verify=writing.verify, seed=writing.seed)
-
-
-def _called(name: str) -> str:
-    return f"The result of {name}"
-
-
-def _plan(  # noqa: PLR0913, PLR0917 - all that decides
-    job: Job,
-    header: io.Header,
-    form: str,
-    limits: Limits,
-    name: str,
-    large: Large | None = None,
-    target: Place = "",
-) -> Plan:
-    """What will be done; in bands, if `large` can be read and written so, and must be."""
-    if header.layout != "sound":  # its samples lie in the file: no more than were read
-        io.check_size(name, header.width, header.height, limits.max_pixels)
-    signal = header.signal or (form == SOUND and header.height == 1)
-    kind = Kind(header.dtype, header.layout, header.channels, signal, header.bits)
-    same = header.layout == "numbers" and header.format == form
-    kept: Target = "sound" if form == SOUND else "picture"
-    if form in NUMBERS or same:
-        kept = "numbers"
-    shape = (header.height, header.width, header.channels)
-    with about(name):
-        plan = proposed(job, kind, shape, kept, limits)
-        parts = _parts(plan, form, target, name)
-        if parts:
-            check_memory(plan, shape, limits)
-        elif not fits(plan, limits):
-            plan = in_parts(plan, header, form, limits, large)
-    # One zero stands for all samples: a picture of the right shape and type, without its memory.
-    blank = np.broadcast_to(np.zeros((), plan.treatment.finish.scale.dtype), plan.shape)
-    image = io.Image(blank, plan.treatment.layout)
-    if not parts and plan.treatment.layered and not io.holds_channels(image, form):
-        raise io.no_picture(_called(name), plan.shape[2], form)
-    if parts:
-        layout = parts.layout(plan.shape[2])
-        image = io.Image(blank[..., : 1 + layout.endswith("+alpha")], layout)
-    io.check_fit(image, form, name=_called(name))
-    return plan
-
-
-def _item(source: str, target: Place, job: Job, plan: Plan, header: io.Header) -> Item:
-    """What was decided; the figures come later."""
-    first, treatment = job.stages[0], plan.treatment
-    height, width, channels = plan.shape
-    return Item(
-        input=source,
-        output=io.called(target),
-        kernel=job.kernel,
-        operation="+".join(job.operations),
-        padding=str(first.padding),
-        extent=",".join(map(str, first.pad_by)) if first.pad_by else first.extent,
-        stride=f"{first.stride[0]},{first.stride[1]}",
-        dilation=f"{first.dilation[0]},{first.dilation[1]}",
-        width=header.width,
-        height=header.height,
-        channels=header.channels,
-        dtype=header.dtype,
-        out_width=width,
-        out_height=height,
-        out_channels=channels,
-        out_dtype=treatment.finish.scale.dtype,
-        range=treatment.finish.range,
-        alpha=treatment.alpha,
-        light="linear" if treatment.linear else "encoded",
-        engine="+".join(stage.engine for stage in plan.stages),
-        body="+".join(stage.body for stage in plan.stages),
-        reason=" + ".join(stage.reason for stage in plan.stages),
-        workers=plan.workers,
-        bytes_in=header.bytes,
-    )
-
-
-def memory_peak() -> int | None:
-    """Greatest resident size of this process so far in bytes, where the system tells."""
-    if os.name != "posix":
-        return None
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
