@@ -6,6 +6,7 @@ On a terminal with rich's tables and colours, elsewhere in plain lines.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, TextIO
 
 from convcli.terminal import coloured, columns, console, count, draws, say, shape
@@ -129,3 +130,60 @@ def bench_notes(rows: Sequence[Row], missing: Iterable[str], end: str, stream: T
     for name in missing:
         say(f"{name} is not installed, and so has no column.", stream=stream)
     say(end, stream=stream)
+
+
+# --- a response ----------------------------------------------------------------------------------
+
+TALL = 5
+"""Lines of the longest bar."""
+
+BLOCKS = (" ▁▂▃▄▅▆▇█", " ▀█")
+LETTERS = (" ...::|||", " '|")
+"""Parts of a line, from none to all of it: bars that stand, and bars that hang."""
+
+
+def bars(values: Sequence[float], ends: tuple[str, str, str], stream: TextIO) -> None:
+    """
+    One column a value, upwards from 0 or downwards; `ends` stand under the axis.
+
+        0.25 |    ▃█
+           0 +--------
+       -0.25 | █▀
+             -3 pixels
+
+    In letters where the stream's encoding has no blocks; never in colour.
+    """
+    peak = max(map(abs, values)) or 1.0
+    heights = [value / peak * TALL for value in values]
+    standing, hanging = BLOCKS if _encodes("".join(BLOCKS), stream) else LETTERS
+    above = [_filled(heights, line, standing) for line in range(math.ceil(max(heights)))]
+    below = [_filled([-h for h in heights], i, hanging) for i in range(math.ceil(-min(heights)))]
+    lines = [f"{'':10}|{line}".rstrip() for line in (*above[::-1], *below)]
+    lines.insert(len(above), f"{0:>10}+{'-' * len(values)}")
+    for at, value in ((0, max(values)), (-1, min(values))):
+        if lines[at][10] == "|" and value:
+            lines[at] = f"{value:>10.4g}"[:10] + lines[at][10:]
+    say(*lines, f"{'':11}{_spaced(ends, len(values))}", stream=stream)
+
+
+def _filled(heights: Iterable[float], line: int, parts: str) -> str:
+    """What a line, counted from the axis, shows of every bar."""
+    most = len(parts) - 1
+    return "".join(parts[round(most * min(1.0, max(0.0, height - line)))] for height in heights)
+
+
+def _spaced(ends: tuple[str, str, str], width: int) -> str:
+    """One text at the left, one in the middle and one at the right of so many letters."""
+    left, middle, right = ends
+    middle = middle * (width > len(left) + len(middle) + len(right) + 2)
+    before = max(1, (width - len(middle)) // 2 - len(left))
+    line = left + " " * before + middle
+    return line + " " * max(1, width - len(line) - len(right)) + right
+
+
+def _encodes(text: str, stream: TextIO) -> bool:
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
