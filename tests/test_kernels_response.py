@@ -114,6 +114,14 @@ def test_the_peak_is_the_highest_of_a_fine_grid(shape: tuple[int, int], seed: in
         assert gain >= max(cut.gain(cut.end * i / 4000) for i in range(4001)) * (1 - 1e-11)
 
 
+@pytest.mark.parametrize("seed", [0, 1, 3, 5, 8, 13])
+def test_no_summit_is_missed_between_the_steps_of_the_grid(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    kernel = Kernel(tuple(tuple(map(float, row)) for row in rng.normal(size=(8, 8))))
+    highest = np.abs(np.fft.rfft2(kernel.matrix, (512, 512))).max()
+    assert Response(kernel, "convolve").peak.gain >= highest * (1 - 1e-11)
+
+
 def test_crossings_of_121_are_those_of_a_squared_cosine() -> None:
     cut = cut_of(Kernel(((1.0, 2.0, 1.0),), 0.25))
     assert cut.peak == (1.0, 0.0)

@@ -286,8 +286,6 @@ def _summit(kernel: Kernel) -> Peak:
 def _tops(gains: Values) -> list[tuple[int, ...]]:
     """Places of a grid that no neighbour exceeds, the few highest: one of them leads to the top."""
     framed = np.pad(gains, [(1, 1)] * gains.ndim)
-    if gains.ndim > 1:
-        framed[0], framed[-1] = framed[-2], framed[1]  # frequencies down go in a circle
     sides = [slice(at, at + side) for side in gains.shape for at in range(3)]
     around = product(*(sides[axis * 3 : axis * 3 + 3] for axis in range(gains.ndim)))
     high = np.logical_and.reduce([gains >= framed[side] for side in around])
