@@ -152,8 +152,25 @@ def test_second_derivatives_are_scipys() -> None:
 
 
 def test_bessel_is_scipys() -> None:
-    for x in (0.0, 0.1, 1.0, 3.8317059702075125, 10.0, 60.0, 300.0):
-        assert shapes.bessel_j1(x) == pytest.approx(special.j1(x), abs=1e-14)
+    for x in np.concatenate([np.linspace(0, 60, 1201), -np.linspace(0.1, 30, 8), [20.0, 20.0001]]):
+        assert shapes.bessel_j1(float(x)) == pytest.approx(special.j1(x), rel=0, abs=1e-15)
+    for x in np.logspace(-15, 0, 50):
+        assert shapes.bessel_j1(float(x)) == pytest.approx(special.j1(x), rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("x", "value"),
+    [
+        (3.8317059702075125, -6.4e-17),  # its first zero, as near as a float is
+        (20.000001, 0.066833287858820920506),
+        (1000.0, 0.0047283119070895239176),
+        (12345.678, -0.0071808949647393734245),
+        (1e7, 0.00023689924031205785297),
+    ],
+)
+def test_bessel_is_exact_where_scipy_loses_digits(x: float, value: float) -> None:
+    """Values of 20 digits by mpmath; SciPy errs by 3e-14 at the last one."""
+    assert shapes.bessel_j1(x) == pytest.approx(value, rel=1e-15, abs=1e-16)
 
 
 def test_cosines_are_scipys() -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from convcli.errors import KernelError
 from convcli.kernels.kernel import Kernel, Matrix
-from convcli.kernels.smoothing import fit, gauss_line, outer
+from convcli.kernels.smoothing import fit, gauss_line, outer, reach
 from convcli.kernels.texture import without_mean
 
 Side = tuple[float, ...]
@@ -54,8 +54,9 @@ def gauss_derivative(sigma: float, dx: int, dy: int, radius: int | None) -> Kern
 
     m is 1/s^2 but for the few millionths that are cut off with the tails: flat areas give 0.
     """
-    reach = int(4 * sigma + 0.5) if radius is None else radius
-    line = tuple(enumerate(gauss_line(sigma, reach), start=-reach))
+    far = reach(sigma, radius)
+    fit(2 * far + 1, 2 * far + 1)
+    line = tuple(enumerate(gauss_line(sigma, far), start=-far))
     mean = math.fsum(x * x * cell for x, cell in line) / sigma**4
     orders = {
         0: [cell for _, cell in line],
@@ -76,9 +77,9 @@ def laplacian(alpha: float) -> Kernel:
 
 def laplacian_of_gaussian(sigma: float, radius: int | None) -> Kernel:
     """(x^2 + y^2 - 2 s^2) / s^4 * G, less its mean so that a flat area gives 0; fspecial."""
-    reach = int(4 * sigma + 0.5) if radius is None else radius
-    fit(2 * reach + 1, 2 * reach + 1)
-    line = list(enumerate(gauss_line(sigma, reach), start=-reach))
+    far = reach(sigma, radius)
+    fit(2 * far + 1, 2 * far + 1)
+    line = list(enumerate(gauss_line(sigma, far), start=-far))
     rows = [
         [(i * i + j * j - 2 * sigma**2) / sigma**4 * up * along for j, along in line]
         for i, up in line
@@ -89,8 +90,8 @@ def laplacian_of_gaussian(sigma: float, radius: int | None) -> Kernel:
 def difference_of_gaussians(sigma: float, sigma2: float | None, radius: int | None) -> Kernel:
     """G(sigma) - G(sigma2); 1.6 times sigma comes closest to a Laplacian of Gaussian (Marr)."""
     wide = 1.6 * sigma if sigma2 is None else sigma2
-    reach = int(4 * max(sigma, wide) + 0.5) if radius is None else radius
-    return _mix(1.0, _blur(sigma, reach), -1.0, _blur(wide, reach))
+    far = reach(max(sigma, wide), radius)
+    return _mix(1.0, _blur(sigma, far), -1.0, _blur(wide, far))
 
 
 def unsharp(sigma: float, amount: float, radius: int | None) -> Kernel:

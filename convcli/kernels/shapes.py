@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Final
 
 from convcli.errors import KernelError
 from convcli.kernels.kernel import Kernel
-from convcli.kernels.smoothing import fit, normalised, outer
+from convcli.kernels.smoothing import fit, mirrored, outer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FIRST_ZERO: Final = 3.8317059702075125
 """Where J1, and so the first dark ring of Airy's pattern, is 0."""
+_HANKEL_FROM: Final = 20.0
 
 
 def ring(inner: float, outer: float) -> Kernel:
@@ -114,18 +115,43 @@ def airy(radius: float, reach: int | None) -> Kernel:
 
 
 def bessel_j1(x: float) -> float:
-    """J1(x) = mean of cos(t - x sin t) over a turn; evenly spaced t give it to the last digits."""
-    count = 40 + 2 * int(abs(x))
-    turns = (2 * math.pi * k / count for k in range(count))
-    return math.fsum(math.cos(t - x * math.sin(t)) for t in turns) / count
+    """
+    J1(x) = 2/pi * integral of sin(x sin t) sin t for t = 0 .. pi/2; absolute error below 1e-15.
+
+    Up to 20 the midpoint rule, which errs by J_(N-1)(x), below 1e-35: N evenly spaced points of a
+    periodic function. Beyond, Hankel's expansion; what it leaves out is less than its first term
+    left out (DLMF 10.17(iii)), here below 1e-17.
+    """
+    if x < 0:
+        return -bessel_j1(-x)
+    if x > _HANKEL_FROM:
+        return _hankel(x)
+    count = 10 + int(x) // 2
+    sines = [math.sin((k + 0.5) * math.pi / (2 * count)) for k in range(count)]
+    return math.fsum(math.sin(x * sine) * sine for sine in sines) / count
+
+
+def _hankel(x: float) -> float:
+    """sqrt(2 / pi x) (P cos c - Q sin c), c = x - 3 pi/4, P + iQ = 1 + 3i/8x + ...; x from 20."""
+    real = imaginary = 0.0
+    term, k = 1.0, 0
+    while abs(term) > 2**-60:
+        if k % 2:
+            imaginary += term
+        else:
+            real += term
+        k += 1
+        # a_k / a_(k-1) = (4 - (2k-1)^2) / 8k; the power of i turns the sign at every second one.
+        term *= (4 - (2 * k - 1) ** 2) / (8 * k * x) * (1 if k % 2 else -1)
+    sine, cosine = math.sin(x), math.cos(x)
+    return (real * (sine - cosine) + imaginary * (sine + cosine)) / math.sqrt(math.pi * x)
 
 
 def _round(reach: int, height: Callable[[float], float]) -> Kernel:
     """A function of the squared distance, sampled once for each distance that there is."""
     fit(2 * reach + 1, 2 * reach + 1)
-    span = range(-reach, reach + 1)
-    squares = [x * x + y * y for y in span for x in span]
-    known = {square: height(square) for square in set(squares)}
-    cells = normalised(known[square] for square in squares)
-    side = 2 * reach + 1
-    return Kernel(tuple(cells[i : i + side] for i in range(0, len(cells), side)))
+    span = [i * i for i in range(reach + 1)]
+    known = {square: height(square) for square in {x + y for x in span for y in span}}
+    quadrant = [[known[x + y] for x in span] for y in span]
+    total = math.fsum(cell for row in mirrored(quadrant) for cell in row)
+    return Kernel(mirrored([[cell / total for cell in row] for row in quadrant]))

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 
 def outer(column: Sequence[float], row: Sequence[float], scale: float = 1.0) -> Kernel:
-    """matrix[i][j] = column[i] * row[j]."""
+    """matrix[i][j] = column[i] * row[j]; rows that are the same are one tuple."""
     fit(len(column), len(row))
-    return Kernel(tuple(tuple(up * along + 0.0 for along in row) for up in column), scale)
+    lines = {up: tuple([up * along + 0.0 for along in row]) for up in set(column)}
+    return Kernel(tuple([lines[up] for up in column]), scale)
 
 
 def fit(rows: int, columns: int) -> None:
@@ -71,6 +72,7 @@ def gaussian(  # noqa: PLR0913, PLR0917 - the parameters of the family
     `sampling` says; a bell at an angle is a sampled curve.
     """
     along, across = (sigma if own is None else own for own in (sigma_x, sigma_y))
+    fit(2 * reach(across, radius) + 1, 2 * reach(along, radius) + 1)
     if along == across or angle % 180 == 0:
         return outer(gauss_line(across, radius, sampling), gauss_line(along, radius, sampling))
     if angle % 180 == 90:  # noqa: PLR2004 - a quarter turn changes the axes
@@ -84,10 +86,10 @@ def gaussian(  # noqa: PLR0913, PLR0917 - the parameters of the family
 
 
 def _bell(along: float, across: float, angle: float, radius: int | None) -> Kernel:
-    reach = int(4 * max(along, across) + 0.5) if radius is None else radius
-    fit(2 * reach + 1, 2 * reach + 1)
+    far = reach(max(along, across), radius)
+    fit(2 * far + 1, 2 * far + 1)
     cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    span = range(-reach, reach + 1)
+    span = range(-far, far + 1)
     cells = normalised(
         math.exp(
             -0.5 * ((x * cosine - y * sine) / along) ** 2
@@ -96,8 +98,13 @@ def _bell(along: float, across: float, angle: float, radius: int | None) -> Kern
         for y in span
         for x in span
     )
-    side = 2 * reach + 1
+    side = 2 * far + 1
     return Kernel(tuple(cells[i : i + side] for i in range(0, len(cells), side)))
+
+
+def reach(sigma: float, radius: int | None) -> int:
+    """The radius that is given, else SciPy's, int(4 * sigma + 0.5)."""
+    return int(4 * sigma + 0.5) if radius is None else radius
 
 
 def gauss_line(
@@ -110,15 +117,15 @@ def gauss_line(
     Lindeberg's e^-t I_n(t) with t = sigma^2, whose variance is exactly t before it is cut off.
     The default radius is SciPy's, int(4 * sigma + 0.5).
     """
-    reach = int(4 * sigma + 0.5) if radius is None else radius
-    fit(1, 2 * reach + 1)
+    far = reach(sigma, radius)
+    fit(1, 2 * far + 1)
     if sampling == "discrete":
-        half = bessel_line(sigma * sigma, reach)
+        half = bessel_line(sigma * sigma, far)
     elif sampling == "integral":
         width = sigma * math.sqrt(2)
-        half = [math.erf((i + 0.5) / width) - math.erf((i - 0.5) / width) for i in range(reach + 1)]
+        half = [math.erf((i + 0.5) / width) - math.erf((i - 0.5) / width) for i in range(far + 1)]
     else:
-        half = [math.exp(-0.5 * (i / sigma) ** 2) for i in range(reach + 1)]
+        half = [math.exp(-0.5 * (i / sigma) ** 2) for i in range(far + 1)]
     return normalised([*half[:0:-1], *half])
 
 
@@ -147,15 +154,16 @@ def disk(radius: float, *, antialias: bool) -> Kernel:
     fit(2 * reach + 1, 2 * reach + 1)
     if antialias:
         quadrant = [[_covered(i, j, radius) for j in range(reach + 1)] for i in range(reach + 1)]
-        total = math.fsum(cell for row in _mirrored(quadrant) for cell in row)
-        return Kernel(_mirrored([[cell / total for cell in row] for row in quadrant]))
+        total = math.fsum(cell for row in mirrored(quadrant) for cell in row)
+        return Kernel(mirrored([[cell / total for cell in row] for row in quadrant]))
     squared = radius * radius
     whole = [[float(i * i + j * j <= squared) for j in range(reach + 1)] for i in range(reach + 1)]
-    matrix = _mirrored(whole)
+    matrix = mirrored(whole)
     return Kernel(matrix, 1 / sum(map(sum, matrix)))
 
 
-def _mirrored(quadrant: list[list[float]]) -> Matrix:
+def mirrored(quadrant: Sequence[Sequence[float]]) -> Matrix:
+    """The whole of what is the same left and right, above and below; its corner is the middle."""
     rows = [(*row[:0:-1], *row) for row in quadrant]
     return (*rows[:0:-1], *rows)
 
