@@ -98,7 +98,7 @@ CASES = {
     "infinity": toml("matrix = [[1,\n inf]]", r"k\.toml:2:2: 'inf' is not a weight"),
     "beyond floats": yaml("matrix: [[1e999]]\n", r"k\.yaml:1:11: '1e999' is too large"),
     "long number": yaml("matrix: [[" + "1" * 1_000_000 + "]]\n", r"k\.yaml:1:11: '1{37}\.\.\.' is too large"),
-    "long integer of toml": toml("matrix = [[" + "1" * 100_000 + "]]", r"k\.toml: is not TOML"),
+    "long integer of toml": toml("title = 'a'\nmatrix = [[" + "1" * 100_000 + "]]", r"k\.toml:2: is not TOML"),
     "deep lists": yaml("matrix: " + "[" * 100_000 + "\n", r"k\.yaml:1:\d+: nested too deeply"),
     "deep tables": yaml("".join(" " * i + "a:\n" for i in range(3000)), r"k\.yaml:\d+:\d+: nested too deeply"),
     "deep lists of toml": toml("matrix = " + "[" * 100_000, r"k\.toml:1: (is nested too deeply|more than)"),
@@ -110,9 +110,9 @@ CASES = {
     "a list": yaml("[1, 2]\n", r"k\.yaml:1:1: is not a kernel file"),
     "not UTF-8": Case(b"title: a\nname: \xff\n", r"k\.yaml:2: is not UTF-8: byte 0xff at offset 15"),
     "UTF-16": Case("matrix: 1 2\n".encode("utf-16"), r"k\.yaml:1: is not UTF-8"),
-    "NUL": Case(b"matrix: 1\0 2\n", r"k\.yaml: is not YAML|k\.yaml:1:\d+: "),
-    "nothing": Case(b"", r"k\.yaml: is empty"),
-    "9 MB": yaml("#" * 9_000_000, r"k\.yaml: is larger than 8 MB"),
+    "NUL": Case(b"title: \xc3\xa4\nmatrix: 1\0 2\n", r"k\.yaml:2: is not YAML"),
+    "nothing": Case(b"", r"k\.yaml:1: is empty"),
+    "9 MB": yaml("#" * 9_000_000, r"k\.yaml:1: is larger than 8 MB"),
     "duplicate keys": yaml("matrix: 1 2\nscale: 2\nscale: 3\n", r"k\.yaml:3: 'scale' is given twice \(first on line 2\)"),
     **{
         f"file: {name}": yaml(f"file: {name}\n", OUTSIDE, outside)

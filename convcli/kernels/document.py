@@ -185,7 +185,7 @@ def read_text(path: Path, findings: Findings) -> str:
         raise findings.stop(0, 0, f"cannot be read: {reason}") from error
     if len(data) > MAX_BYTES:
         raise findings.stop(
-            0, 0, f"is larger than {MAX_BYTES // 1_000_000} MB; keep large matrices in a .npy file"
+            1, 0, f"is larger than {MAX_BYTES // 1_000_000} MB; keep large matrices in a .npy file"
         )
     return _decoded(data, findings)
 

@@ -31,6 +31,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<bare>[^\s\[\]{},=#\"']+)|(?P<other>.)",
     re.DOTALL,
 )
+_LONG: Final = re.compile(r"[0-9_]{4300}")
 _PLACE: Final = re.compile(r"\s*\(at line (\d+), column (\d+)\)")
 
 
@@ -55,7 +56,9 @@ def read_toml(text: str, findings: Findings, places: Positions | None = None) ->
         line, column, reason = _explained(str(error), text)
         raise findings.stop(line, column, reason) from error
     except (ValueError, RecursionError) as error:  # an integer of more than 4300 digits
-        raise findings.stop(0, 0, f"is not TOML: {str(error).split(';')[0]}") from error
+        long = _LONG.search(text)
+        line = text.count("\n", 0, long.start()) + 1 if long else 1
+        raise findings.stop(line, 0, f"is not TOML: {str(error).split(';')[0]}") from error
     return _node(data, (), places or {})
 
 

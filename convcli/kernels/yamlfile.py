@@ -54,9 +54,15 @@ def read_yaml(text: str, findings: Findings) -> Node:
         raise findings.stop(line, column, f"is not YAML: {reason}") from error
     except yaml.YAMLError as error:
         reason = str(getattr(error, "reason", error)).split("\n")[0]
-        raise findings.stop(0, 0, f"is not YAML: {reason}") from error
+        raise findings.stop(_odd_line(text), 0, f"is not YAML: {reason}") from error
     except RecursionError as error:
-        raise findings.stop(0, 0, "is nested too deeply") from error
+        raise findings.stop(1, 0, "is nested too deeply") from error
+
+
+def _odd_line(text: str) -> int:
+    """The line of the first character that YAML does not know; its reader counts in bytes."""
+    odd = re.search("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text)
+    return text.count("\n", 0, odd.start()) + 1 if odd else 1
 
 
 _TOO_MANY: Final = (
@@ -87,7 +93,7 @@ class _Reader:
         """The one document of the stream; an empty stream and a second document are faults."""
         next(self.events)  # the start of the stream
         if isinstance(next(self.events), yaml.StreamEndEvent):
-            raise self.findings.stop(0, 0, "is empty; a kernel file has at least 'matrix:'")
+            raise self.findings.stop(1, 0, "is empty; a kernel file has at least 'matrix:'")
         node = self.node(next(self.events), depth=0)
         next(self.events)  # the end of the document
         after = next(self.events)
