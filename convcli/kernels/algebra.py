@@ -42,9 +42,13 @@ _ARGUMENT: Final = re.compile(r"[^(),]*")
 _LONGEST: Final = 2000
 _DEEPEST: Final = 40
 _MOST_WORK: Final = 4_000_000
-"""Cells that are made and products that are taken: about a second."""
+"""Products that are taken, the time of a tenth of a second; cells that are made cost more."""
 _MOST_CELLS: Final = 250_000
 """Of a kernel that is named: larger ones take a second and 200 MB to be refused."""
+_LONGEST_NUMBER: Final = 4096
+"""Bits above or below the line of a fraction; a float needs 1074."""
+_EACH_CELL: Final = 10
+"""Products that a cell of a named kernel costs: to make it, to tell its symmetry, to add it."""
 _FARTHEST: Final = 100_000
 FUNCTIONS: Final = {"rotate": 1, "dilate": 2, "transpose": 0, "flip": 0, "mirror": 1}
 
@@ -179,7 +183,7 @@ class _Reader:
         cells = recipe.kernel.rows * recipe.kernel.columns
         if cells > _MOST_CELLS:
             self.fail(token.at, f"more than {_MOST_CELLS} weights are too many for an expression")
-        self.spend(8 * cells, token.at)  # to make it, and to tell its symmetry at every sign
+        self.spend(_EACH_CELL * cells, token.at)
         plain = replace(recipe.kernel, name="")
         return Term(plain, recipe.operation, recipe.range == "signed")
 
@@ -264,7 +268,7 @@ class _Reader:
         if sign.text == "/":
             return self.divided(first, second, sign)
         if isinstance(first, Fraction) and isinstance(second, Fraction):
-            return first * second
+            return self.sized(first * second, sign.at)
         if isinstance(first, Fraction):
             first, second = second, first
         if isinstance(first, Fraction) or isinstance(second, Fraction):
@@ -279,11 +283,15 @@ class _Reader:
             self.fail(sign.at, "kernels can't be divided by a kernel", "Divide by a number.")
         if not second:
             self.fail(sign.at, "this divides by zero")
-        return (
-            first / second
-            if isinstance(first, Fraction)
-            else self.scaled(first, 1 / second, sign.at)
-        )
+        if isinstance(first, Fraction):
+            return self.sized(first / second, sign.at)
+        return self.scaled(first, 1 / second, sign.at)
+
+    def sized(self, number: Fraction, at: int) -> Fraction:
+        """Refuse numbers whose exact arithmetic would cost more than any float can hold."""
+        if max(number.numerator.bit_length(), number.denominator.bit_length()) > _LONGEST_NUMBER:
+            self.fail(at, f"this number has more than {_LONGEST_NUMBER} bits")
+        return number
 
     def scaled(self, first: _Value, second: _Value, at: int) -> Term:
         if isinstance(first, Fraction) or not isinstance(second, Fraction):
@@ -306,7 +314,8 @@ class _Reader:
         if self.work < 0:
             self.fail(
                 at,
-                "this takes more arithmetic than an expression may",
+                "this takes more arithmetic than an expression may: its kernels have more than"
+                f" {_MOST_WORK // _EACH_CELL:,} weights, or composing them {_MOST_WORK:,} products",
                 "Apply one kernel after the other instead: -k FIRST -k SECOND.",
             )
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from operator import add
 from typing import TYPE_CHECKING, TypeAlias
 
 from convcli.errors import KernelError
@@ -142,9 +143,10 @@ def plus(first: Kernel, second: Kernel, sign: int = 1) -> Kernel:
     ones, twos, scale = _alike(first, second, sign)
     cells: list[list[float]] = [[0] * columns for _ in range(rows)]
     for kernel, lines in ((first, ones), (second, twos)):
-        for i, line in enumerate(lines, start=top - kernel.center[0]):
-            for j, cell in enumerate(line, start=left - kernel.center[1]):
-                cells[i][j] += cell
+        start = left - kernel.center[1]
+        span = slice(start, start + kernel.columns)
+        for into, line in zip(cells[top - kernel.center[0] :], lines, strict=False):
+            into[span] = map(add, into[span], line)
     return _finished(cells, scale, (top, left))
 
 
@@ -165,6 +167,8 @@ def _alike(
 
 
 def _whole(matrix: Matrix, factor: int) -> list[list[int]]:
+    if factor == 1:
+        return [list(map(int, line)) for line in matrix]
     return [[int(cell) * factor for cell in line] for line in matrix]
 
 
@@ -174,12 +178,19 @@ def _finished(
     """Whole numbers without a common factor where they are exact as floats, else floats."""
     if scale is None:
         return _made(tuple(tuple(map(float, line)) for line in cells), 1.0, anchor)
-    common = math.gcd(*(int(cell) for line in cells for cell in line)) or 1
-    largest = max(abs(cell) for line in cells for cell in line) // common
+    common = 0
+    for line in cells:
+        common = math.gcd(common, *map(int, line))
+        if common == 1:
+            break
+    common = common or 1
+    largest = max(max(map(abs, line)) for line in cells) // common
     if largest > EXACT:
         rows = tuple(tuple(float(cell * scale) for cell in line) for line in cells)
         return _made(rows, 1.0, anchor)
-    rows = tuple(tuple(float(cell // common) for cell in line) for line in cells)
+    if common > 1:
+        cells = [[cell // common for cell in line] for line in cells]
+    rows = tuple(tuple(map(float, line)) for line in cells)
     return _made(rows, float(scale * common), anchor)
 
 
@@ -216,5 +227,5 @@ def _spread(
 def _made(matrix: Rows, scale: float, anchor: tuple[int, int]) -> Kernel:
     """A kernel whose anchor is written down only where it is not the middle."""
     middle = (len(matrix) - 1) // 2, (len(matrix[0]) - 1) // 2
-    rows = tuple(tuple(cell + 0.0 for cell in line) for line in matrix)
+    rows = tuple(tuple([cell + 0.0 for cell in line]) for line in matrix)
     return Kernel(rows, scale, None if anchor == middle else anchor)

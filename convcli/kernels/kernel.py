@@ -96,7 +96,7 @@ class Kernel:
 
     def __post_init__(self) -> None:
         self._check_shape()
-        if not all(all(map(math.isfinite, row)) for row in self.matrix):
+        if not all(map(_finite, self.matrix)):
             raise KernelError("a weight is not finite", "Every weight must be an ordinary number.")
         if self.scale == 0 or not math.isfinite(self.scale):
             raise KernelError(f"a scale of {self.scale:g} is impossible", "Give another scale.")
@@ -167,7 +167,7 @@ class Kernel:
     @property
     def integral(self) -> bool:
         """True where every cell of the matrix is a whole number, so that sums can be exact."""
-        return all(cell.is_integer() for row in self.matrix for cell in map(float, row))
+        return all(all(map(float.is_integer, map(float, row))) for row in self.matrix)
 
     @property
     def flip_invariant(self) -> bool:
@@ -261,6 +261,11 @@ def ragged(number: int, found: int, expected: int) -> str:
     numbers = "number" if found == 1 else "numbers"
     above = "row 1 has" if number == 2 else "the rows above have"  # noqa: PLR2004 - two is the first row that has a row above it
     return f"row {number} has {found} {numbers}, {above} {expected}"
+
+
+def _finite(row: tuple[float, ...]) -> bool:
+    # A sum is four times faster, and finite only where all its numbers are; it may overflow.
+    return math.isfinite(sum(row)) or all(map(math.isfinite, row))
 
 
 def _total(values: Iterable[float]) -> float:

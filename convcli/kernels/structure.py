@@ -15,8 +15,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from convcli.kernels.kernel import Matrix
 
 TOLERANCE: Final = 1e-12
@@ -26,22 +24,17 @@ _EXACT_SIDE: Final = 32
 
 def turned_equals(matrix: Matrix, anchor: tuple[int, int], *, sign: int) -> bool:
     """matrix[a - d] = sign * matrix[a + d] for every offset d from the anchor a."""
-    row, column = anchor
-    if (2 * row, 2 * column) == (len(matrix) - 1, len(matrix[0]) - 1):
-        return all(
-            upper == (lower[::-1] if sign > 0 else tuple(-cell for cell in lower[::-1]))
-            for upper, lower in zip(matrix, matrix[::-1], strict=True)
-        )
-    offsets = dict(_offsets(matrix, anchor))
-    return all(offsets.get((-i, -j), 0.0) == sign * cell for (i, j), cell in offsets.items())
-
-
-def _offsets(matrix: Matrix, anchor: tuple[int, int]) -> Iterator[tuple[tuple[int, int], float]]:
-    """Weights that are not zero, by their offset from the anchor."""
-    for i, row in enumerate(matrix):
-        for j, cell in enumerate(row):
-            if cell:
-                yield (i - anchor[0], j - anchor[1]), cell
+    high = [i for i, line in enumerate(matrix) if any(line)]
+    if not high:
+        return True
+    wide = [j for j, line in enumerate(zip(*matrix, strict=True)) if any(line)]
+    if (high[0] + high[-1], wide[0] + wide[-1]) != (2 * anchor[0], 2 * anchor[1]):
+        return False
+    kept = [line[wide[0] : wide[-1] + 1] for line in matrix[high[0] : high[-1] + 1]]
+    return all(
+        upper == (lower[::-1] if sign > 0 else tuple(-cell for cell in lower[::-1]))
+        for upper, lower in zip(kept, kept[::-1], strict=True)
+    )
 
 
 def factors(matrix: Matrix) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
@@ -74,7 +67,7 @@ def _reduced(row: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _whole(matrix: Matrix) -> bool:
-    return all(float(cell).is_integer() for row in matrix for cell in row)
+    return all(all(map(float.is_integer, map(float, row))) for row in matrix)
 
 
 def rank(matrix: Matrix) -> int:
