@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from convcli.errors import KernelError
 from convcli.kernels.library import find
-from convcli.kernels.matrix import parse_matrix
+from convcli.kernels.matrix import parse_matrix, scan
 from convcli.kernels.number import parse_number
 
 if TYPE_CHECKING:
@@ -219,3 +219,11 @@ def test_fractions_are_exact(numerator: int, denominator: int) -> None:
     number = parse_number(f"{numerator}/{denominator}")
     assert number is not None
     assert number * denominator == numerator
+
+
+@pytest.mark.parametrize("text", ["1 2\n3", "\n 1 2\n\n  3 4 5\n6\n", "1,2\n 3,\n4, 5", "1 2;3\n4"])
+def test_plain_rows_that_are_ragged_are_told_as_any_others(text: str) -> None:
+    """A comment is what sends a text the careful way."""
+    plain, careful = scan(text), scan(f"{text} # careful")
+    assert plain.slips
+    assert plain == careful

@@ -177,7 +177,8 @@ class Weighing:
             self._fault(node, f"'matrix' is a list of rows: write [[{node.text[:20]}]]")
             return None
         reading = scan(node.text)
-        written = node.text.split("\n") if reading.slips else []
+        last = max((slip.line for slip in reading.slips), default=0)
+        written = node.text.split("\n", last + 1) if reading.slips else []
         for slip in reading.slips:
             line, column = self._place(node, slip, written[slip.line])
             self.fields.findings.at(line, column, slip.text, slip.cell)
