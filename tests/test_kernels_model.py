@@ -173,3 +173,9 @@ def test_label_is_what_one_writes_after_k() -> None:
     recipe = Recipe("gaussian", (BINOMIAL,), parameters=(("sigma", 2.0), ("radius", 4)))
     assert recipe.label == "gaussian:sigma=2,radius=4"
     assert Recipe("sharpen", (SHARPEN,)).label == "sharpen"
+
+
+def test_weights_whose_sum_overflows_are_finite_all_the_same() -> None:
+    assert Kernel(((1e308, 1e308),)).columns == 2
+    with pytest.raises(KernelError, match="not finite"):
+        Kernel(((float("inf"), float("-inf")),))

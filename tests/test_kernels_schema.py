@@ -223,7 +223,11 @@ VALUES: tuple[Any, ...] = (
 
 
 def mutations(node: Any) -> Iterator[Any]:
-    """Every value of a document in turn dropped, doubled, misnamed or put to each of VALUES."""
+    """
+    Every value of a document in turn dropped, doubled, misnamed or put to each of VALUES.
+
+    Of the numbers or rows of a list the first stands for all.
+    """
     yield from VALUES
     if isinstance(node, dict):
         for key, value in node.items():
@@ -236,7 +240,8 @@ def mutations(node: Any) -> Iterator[Any]:
             before, after = node[:at], node[at + 1 :]
             yield [*before, *after]
             yield [*node[: at + 1], *node[at:]]
-            yield from ([*before, changed, *after] for changed in mutations(value))
+            if not at or type(value) is not type(node[0]) or isinstance(value, dict):
+                yield from ([*before, changed, *after] for changed in mutations(value))
 
 
 @pytest.mark.parametrize("seed", range(len(SEEDS)))
