@@ -281,12 +281,13 @@ def test_a_scheduler_that_dies_fails_what_is_left(
     workers.start(2, SLOW="0.5")
     words = ("-o", "out/", "--cluster", workers.address, "--report", "run.jsonl")
     child = _start(tmp_path, *words, before=HASTY)
-    _until(lambda: _made(tmp_path / "out") >= 2)
+    journal = tmp_path / "run.jsonl"  # what was made is not yet heard of
+    _until(lambda: journal.exists() and journal.read_bytes().count(b'"type": "item"') >= 2)
     workers.started[0].kill()
     _, told = child.communicate(timeout=PATIENCE)
     assert child.returncode == SOME_FAILED, told
     assert "Traceback" not in told
-    items = _items(tmp_path / "run.jsonl")
+    items = _items(journal)
     assert len(items) == 12
     assert any("no workers for 3 s" in str(item["error"]) for item in items)
 
