@@ -417,8 +417,10 @@ def test_a_single_image_is_resumed() -> None:
     assert len([line for line in journal() if line.get("status") == "ok"]) == 1
 
 
+# A shell that starts something in the background lets it ignore Ctrl-C.
 KILLED = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from convcli.io import temporary
 genuine, turns = temporary._publish, []
 
