@@ -48,10 +48,12 @@ def unproven(prepare: Prepare) -> Prepare:
     """The same loop, told that single precision leaves no doubt."""
 
     def careless(*arguments: Any) -> bounds.Single | None:  # noqa: ANN401 - those of `single`
+        """As `single`, with a bound below 0: nothing is computed again."""
         found = bounds.single(*arguments)
         return found and replace(found, margin=-1.0)
 
     def prepared(samples: Block) -> Run:
+        """As `prepare`; what it gives runs with the patched bound."""
         run = prepare(samples)
 
         def patched() -> object:

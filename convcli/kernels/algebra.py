@@ -87,6 +87,7 @@ class _Reader:
     depth: int = 0
 
     def whole(self) -> Term:
+        """A sum that ends where the text does, and is a kernel."""
         if len(self.text) > _LONGEST:
             self.fail(0, f"the expression is longer than {_LONGEST} characters")
         value = self.sum()
@@ -101,6 +102,7 @@ class _Reader:
     # --- tokens
 
     def token(self) -> _Token:
+        """The next one, which stays where it is; of kind `end` behind the last."""
         match = _TOKEN.match(self.text, self.at)
         if match is None:
             rest = self.text[self.at :].lstrip()
@@ -117,29 +119,34 @@ class _Reader:
         return token
 
     def expect(self, sign: str, why: str) -> None:
+        """Take this sign; a mistake where another stands."""
         token = self.token()
         if not self.take(sign):
             hint = _COLON if token.text == ":" else ""
             self.fail(token.at, f"{shown(sign)} is missing here: {why}", hint)
 
     def fail(self, at: int, reason: str, hint: str = "") -> NoReturn:
+        """Raise the mistake at this column, counted from 0."""
         raise MistakeError(self.text, at, reason, hint)
 
     # --- the grammar
 
     def sum(self) -> _Value:
+        """product { ("+" | "-") product }"""
         value = self.product()
         while sign := self.take("+", "-"):
             value = self.added(value, self.product(), sign)
         return value
 
     def product(self) -> _Value:
+        """factor { "*" factor | "/" number }"""
         value = self.factor()
         while sign := self.take("*", "/"):
             value = self.multiplied(value, self.factor(), sign)
         return value
 
     def factor(self) -> _Value:
+        """{ "-" } ( number | "(" sum ")" | function | kernel )"""
         minus = False
         while self.take("-"):
             minus = not minus
@@ -151,6 +158,7 @@ class _Reader:
         return -value if isinstance(value, Fraction) else self.scaled(value, Fraction(-1), token.at)
 
     def atom(self, token: _Token) -> _Value:
+        """What is left of a factor once its signs and its first token are taken."""
         if token.kind == "number":
             return self.number(token)
         if token.kind == "name":
@@ -167,11 +175,13 @@ class _Reader:
         return value
 
     def number(self, token: _Token) -> Fraction:
+        """Exact: 0.1 is a tenth."""
         if abs(int(token.text.lower().partition("e")[2] or 0)) > 300:  # noqa: PLR2004 - floats end there
             self.fail(token.at, f"{shown(token.text)} is out of range")
         return Fraction(token.text)
 
     def kernel(self, token: _Token) -> Term:
+        """name [ "(" [ value ] { "," parameter "=" value } ")" ], as `resolve` finds it."""
         spec = token.text + self.arguments(token)
         try:
             recipe = self.resolve(spec)
@@ -203,6 +213,7 @@ class _Reader:
         return ":" + ",".join(parts) if any(parts) else ""
 
     def function(self, token: _Token) -> Term:
+        """name "(" sum { "," argument } ")", of FUNCTIONS."""
         name, most = token.text, FUNCTIONS[token.text]
         self.expect("(", f"{name} takes a kernel in brackets")
         self.depth += 1
@@ -222,6 +233,7 @@ class _Reader:
         return self.changed(token, inner, values)
 
     def axis(self) -> str:
+        """x or y."""
         token = self.token()
         if token.text not in {"x", "y"}:
             self.fail(token.at, "mirror goes along x (left and right) or y (top and bottom)")
@@ -229,6 +241,7 @@ class _Reader:
         return token.text
 
     def count(self) -> Fraction:
+        """An argument that is a number; it may be calculated."""
         at = self.token().at
         value = self.sum()
         if not isinstance(value, Fraction):
@@ -238,6 +251,7 @@ class _Reader:
     # --- the arithmetic
 
     def changed(self, token: _Token, term: Term, values: list[str | Fraction]) -> Term:
+        """A function's kernel, by the function of `arithmetic` that has its name."""
         kernel = term.kernel
         numbers = [value for value in values if isinstance(value, Fraction)]
         if token.text == "dilate" and any(
@@ -254,6 +268,7 @@ class _Reader:
         return replace(term, kernel=self.made(ways[token.text], token.at))
 
     def added(self, first: _Value, second: _Value, sign: _Token) -> _Value:
+        """Two kernels with their anchors on each other, or two numbers."""
         way = 1 if sign.text == "+" else -1
         if isinstance(first, Fraction) and isinstance(second, Fraction):
             return first + way * second
@@ -265,6 +280,7 @@ class _Reader:
         return Term(kernel, operation, first.signed or second.signed)
 
     def multiplied(self, first: _Value, second: _Value, sign: _Token) -> _Value:
+        """Kernel * kernel composes, number * kernel scales, number * number multiplies."""
         if sign.text == "/":
             return self.divided(first, second, sign)
         if isinstance(first, Fraction) and isinstance(second, Fraction):
@@ -279,6 +295,7 @@ class _Reader:
         return Term(kernel, operation, first.signed or second.signed)
 
     def divided(self, first: _Value, second: _Value, sign: _Token) -> _Value:
+        """By a number other than 0."""
         if not isinstance(second, Fraction):
             self.fail(sign.at, "kernels can't be divided by a kernel", "Divide by a number.")
         if not second:
@@ -294,12 +311,14 @@ class _Reader:
         return number
 
     def scaled(self, first: _Value, second: _Value, at: int) -> Term:
+        """A kernel times a number."""
         if isinstance(first, Fraction) or not isinstance(second, Fraction):
             raise TypeError("a kernel and a number")
         kernel = first.kernel
         return replace(first, kernel=self.made(lambda: arithmetic.times(kernel, second), at))
 
     def made(self, make: Callable[[], Kernel], at: int) -> Kernel:
+        """What `make` gives; its mistakes are those of column `at`."""
         try:
             kernel = make()
         except KernelError as error:
@@ -310,6 +329,7 @@ class _Reader:
         return kernel
 
     def spend(self, work: int, at: int) -> None:
+        """Take so much from the work that an expression may cause."""
         self.work -= work
         if self.work < 0:
             self.fail(

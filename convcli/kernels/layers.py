@@ -116,6 +116,7 @@ class _One:
     folder: Path
 
     def layer(self) -> Layer | None:
+        """The layer; None where its table has faults, which are noted."""
         own, before = self.fields, len(self.fields.findings.faults)
         own.refuse_unknown(KEYS)
         weights = self._weights()

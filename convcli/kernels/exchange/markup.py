@@ -46,6 +46,7 @@ class _Reader:
     seen: tuple[int, int] = (0, 0)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        """An element opens."""
         at = self.at()
         if len(self.elements) >= MOST_ELEMENTS or len(self.open) >= MOST_DEEP:
             raise self.page.wrong(
@@ -56,6 +57,7 @@ class _Reader:
         self.open.append(element)
 
     def end(self, _: str) -> None:
+        """The innermost element closes."""
         self.open.pop()
 
     def text(self, text: str) -> None:
