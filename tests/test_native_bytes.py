@@ -496,6 +496,83 @@ def test_transforms_of_many_tiles() -> None:
     check(striding, [run for run in RUNS if run[0] == "fft"])
 
 
+# --- kernels of three by three -------------------------------------------------------------------
+
+COLUMNS_OF_3 = {"whole": [1.0, 3.0, 2.0], "real": [0.3, 0.45, 0.25]}
+ROWS_OF_3 = {
+    "even": [1.0, 2.0, 1.0],
+    "odd": [-1.0, 0.0, 1.0],
+    "uneven": [1.0, 2.0, 5.0],
+    "nearly even": [1.0, 2.0, 1.0 + 2.0**-40],
+}
+
+
+def bank_of_three(column: str, row: str, size: float, seed: int) -> Values:
+    """Column times row, and of full rank without a row; sizes of weights add up to `size`."""
+    whole = column == "whole"
+    full = np.random.default_rng(seed).random((3, 3))
+    dense = np.rint(9 * full) + 1 if whole else full - 0.2
+    bank = np.outer(COLUMNS_OF_3[column], ROWS_OF_3[row]) if row in ROWS_OF_3 else dense
+    return bank if whole else bank * size / abs(bank).sum()
+
+
+@st.composite
+def threes(draw: st.DrawFn) -> Case:
+    """Any kernel of 3x3 on bytes; borders, steps of vectors and strips of rows in all places."""
+    rows, columns = draw(st.integers(1, 27)), draw(st.integers(1, 60))
+    column, size = draw(st.sampled_from([*COLUMNS_OF_3])), draw(st.sampled_from([0.9, 1.0, 4.0]))
+    bank = bank_of_three(column, draw(st.sampled_from([*ROWS_OF_3, "none"])), size, draw(SEEDS))
+    mode = draw(st.sampled_from([mode for mode in MODES if mode != "normalize"]))
+    stage = Stage(
+        bank[None, None],
+        (draw(st.integers(0, 2)), draw(st.integers(0, 2))),
+        (size / abs(bank).sum() if column == "whole" else draw(st.sampled_from([1.0, -1.0, 0.5])),),
+        (draw(st.sampled_from([0.0, 0.25, 100.0])),),
+        padding=Padding(mode),
+        extent=draw(st.sampled_from(["same", "valid", "full"])),
+    )
+    shape = rows, columns, draw(ONE_TO_4)
+    if not fits(stage, shape):
+        stage = replace(stage, extent="same")
+    image = image_of(draw(st.sampled_from(IMAGES)), draw(SEEDS), "uint8", shape)
+    fill = tuple(draw(FILLS) for _ in range(shape[2]))
+    tile = draw(st.sampled_from([WHOLE, (5, 23), (99, 8), (11, 99)]))
+    case = Case(image, stage, finish_of(), fill, tile, draw(st.integers(1, 3)))
+    return near_a_tie(case, draw(SEEDS), draw(EPSILONS), draw(st.integers(-1, 256)))
+
+
+THREE_BY_THREE = [run for run in RUNS if run[0] != "fft"]
+
+
+@settings(max_examples=300)
+@given(case=threes())
+def test_kernels_of_three_by_three(case: Case) -> None:
+    check(case, THREE_BY_THREE)
+
+
+@pytest.mark.parametrize("row", [*ROWS_OF_3, "none"])
+@pytest.mark.parametrize("column", [*COLUMNS_OF_3])
+def test_every_width_of_three_by_three(column: str, row: str) -> None:
+    for columns in range(1, 100):
+        image = image_of("noise", columns, "uint8", (10, columns, 1 + columns % 3))
+        bank = bank_of_three(column, row, 3.0, columns)
+        check(case_of(image, bank, scale=(0.3,)), THREE_BY_THREE)
+
+
+@pytest.mark.parametrize("row", [*ROWS_OF_3, "none"])
+def test_rows_of_an_image_may_lie_anywhere(row: str) -> None:
+    bank = bank_of_three("real", row, 1.0, 1)
+    image = image_of("noise", 2, "uint8", (41, 50, 3))
+    for view in (
+        image[::-1],
+        image[::3],
+        image[:, 7:43],
+        image[4:, :, :],
+        image[2:3].repeat(30, 0),
+    ):
+        check(case_of(view, bank), THREE_BY_THREE)
+
+
 # --- what the array looks like in memory --------------------------------------------------------
 
 

@@ -6,9 +6,11 @@ How far sums in single precision can lie from the true ones, and when that canno
 Every operation rounds its result by at most u times its size (IEEE 754), and sizes are known from
 the weights and the largest sample X before a sample is read: a partial sum is at most X times the
 sum of the sizes of its weights. Samples 0..255 are read less 128, so that X is 128. `taps.h`
-adds a number of taps that follow each other, and then such passes. Products may be rounded
-on their own, so that the bound holds with and without fused multiply-add. After N. J. Higham,
-Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM 2002, section 3.1.
+adds a number of taps that follow each other, and then such passes; `walk.h` adds all of them in
+that order too, or rows before columns, and mirrored samples first, which only makes fewer sums of
+no greater size. Products may be rounded on their own, so that the bound holds with and without
+fused multiply-add. After N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed.,
+SIAM 2002, section 3.1.
 """
 
 from __future__ import annotations
@@ -120,7 +122,10 @@ def sum_error(
     whole = _whole(bank) and all(_whole(c) and _whole(r) for c, r in products)
     if sizes < WHOLE and whole:
         return 0.0
-    each = sum(_pair_error(c, r, largest, _step(stage)) for c, r in products)
+    step = _step(stage)
+    each = sum(
+        max(_pair_error(c, r, largest, step), _pair_error(r, c, largest, step)) for c, r in products
+    )
     adds = (len(products) - 1) * (stage.taps[1] // CELLS_OF_LONG_FACTOR + 2)
     return each + HIGHER_ORDER * U * adds * sizes + RESIDUAL * largest * float(abs(bank).sum())
 
@@ -135,7 +140,7 @@ def _step(stage: Stage) -> Pair:
 
 
 def _pair_error(column: Values, row: Values, largest: float, step: Pair) -> float:
-    """Columns are summed first; their errors and sizes go into the sums along the row."""
+    """One factor is summed first; its errors and sizes go into the sums of the other."""
     off = _line_error(column.reshape(1, -1, 1), largest, cells_of_factor(len(column)), step=step)
     most = largest * float(abs(column).sum()) + off
     if not most < RANGE:

@@ -28,6 +28,30 @@ struct bytes {
     size_t x0;
 };
 
+/* Whether the samples of a row, of one filter, lie in the output as they do in rows of sums. */
+static inline int lie_together(const struct job *job)
+{
+    const struct view *out = &job->out;
+    ptrdiff_t size = out->kind == U8 ? 1 : 2;
+    int alone = job->combine != NONE || job->filters == 1;
+    return alone && out->channel == size && out->column == (ptrdiff_t)job->step * size;
+}
+
+/* Whether sums need but one step to become bytes that lie as they do: one filter, and no t that 32
+ * bits cannot hold. */
+static int is_straight(const struct job *job)
+{
+    const struct ending *ending = &job->ending;
+    if (job->filters > 1 || !ending->folded || ending->absolute || job->out.kind != U8 ||
+        !lie_together(job))
+        return 0;
+    double sizes = 0;
+    for (size_t n = 0; n < job->planes * job->taps_down * job->taps_along; n++)
+        sizes += fabs(job->bank[n]);
+    double gain = fabs(ending->weight_gain * ending->single_gain);
+    return sizes * gain * UINT8_MAX + fabs(ending->single_lift) < INT32_MAX / 2;
+}
+
 /* What levels have in common: all their bits, and those that differ within the margin. */
 struct common {
     shorts levels, doubts;
@@ -123,11 +147,12 @@ static void mend_doubts(struct bytes *b, const struct part *part, size_t x, floa
 }
 
 /* Vector by vector: store what lies within its part, count what was cut, mend what is in doubt. */
-static __attribute__((noinline)) void settle_block(struct bytes *b, const float *sums, size_t x,
-                                                   int down, int across, int stored)
+static __attribute__((noinline)) void settle_block(struct bytes *b, const struct part *parts,
+                                                   const float *sums, size_t x, int down,
+                                                   int across, int stored)
 {
     for (int n = 0; n < down * across; n++) {
-        const struct part *part = &b->parts[n / across];
+        const struct part *part = &parts[n / across];
         size_t at = x + (size_t)(n % across) * FLOATS;
         size_t count = part->count > at ? smaller(part->count - at, FLOATS) : 0;
         floats sum = *(const loose_floats *)(sums + (size_t)n * FLOATS);
@@ -164,7 +189,15 @@ INLINE void finish_block(struct bytes *b, const floats *acc, size_t x, int down,
     float sums[MOST_DOWN * MOST_ACROSS * FLOATS];
     for (int n = 0; n < down * across; n++)
         *(loose_floats *)(sums + (size_t)n * FLOATS) = acc[n];
-    settle_block(b, sums, x, down, across, within);
+    settle_block(b, b->parts, sums, x, down, across, within);
+}
+
+/* Add what was cut in few rows, counted in lanes of 16 bits. */
+INLINE void add_cut(struct bytes *b, shorts below, shorts above)
+{
+    wholes mask = (wholes){0} + UINT16_MAX;
+    b->below += ((wholes)below & mask) + ((wholes)below >> 16);
+    b->above += ((wholes)above & mask) + ((wholes)above >> 16);
 }
 
 /* What was counted lane by lane. */

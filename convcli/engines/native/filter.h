@@ -32,23 +32,6 @@ static void NAMED(mend)(const struct bytes *b, const struct part *part, size_t x
     part->to[x] = (uint8_t)replaced(&w->job->ending, t, level, b->counts);
 }
 
-/* Whether sums need but one step to become bytes that lie as they do: single precision, one filter,
- * and no t that 32 bits cannot hold. */
-static int NAMED(is_straight)(const NAMED(work) * w)
-{
-    const struct job *job = w->job;
-    const struct ending *ending = &job->ending;
-    if (sizeof(REAL) > sizeof(float) || job->filters > 1 || !ending->folded || ending->absolute ||
-        job->out.kind != U8 || !NAMED(together)(job) ||
-        !w->sums_of[programs_of(job) - 1].pass_count)
-        return 0;
-    double sizes = 0;
-    for (size_t n = 0; n < job->planes * job->taps_down * job->taps_along; n++)
-        sizes += fabs(job->bank[n]);
-    double gain = fabs(ending->weight_gain * ending->single_gain);
-    return sizes * gain * UINT8_MAX + fabs(ending->single_lift) < INT32_MAX / 2;
-}
-
 /* Parts below each other: rows of the chunk from y on, as many as there are. */
 static void NAMED(part_rows)(const NAMED(work) * w, size_t y, size_t count, struct bytes *b)
 {
@@ -155,7 +138,8 @@ static void NAMED(run_chunk)(NAMED(work) * w, size_t x0, size_t width, struct co
     bytes.work = w;
     bytes.counts = counts;
     bytes.x0 = x0;
-    int straight = NAMED(is_straight)(w);
+    int straight = sizeof(REAL) == sizeof(float) && is_straight(job) &&
+                   w->sums_of[programs_of(job) - 1].pass_count;
     for (size_t y = 0; y < job->height; y += (size_t)w->down) {
         NAMED(fetch)(w, y, runs, columns);
         if (straight)

@@ -55,6 +55,9 @@
 #include "write.h"
 #include "filter.h"
 
+#include "walk.h"
+#include "strips.h"
+
 #include "given.h"
 
 /* --- the functions of the module ---------------------------------------------------------------- */
@@ -64,8 +67,11 @@ static PyObject *run(const struct job *job, const struct way *way)
     struct counts counts = {0};
     int failed;
     Py_BEGIN_ALLOW_THREADS
+    walk_strip *walk = way->single ? walk_of(job) : NULL;
     if (way->down)
         failed = filter_spectral(job, way->down, way->along, &counts);
+    else if (walk)
+        failed = filter_walking(job, walk, &counts);
     else
         failed = way->single ? filter_float(job, &counts) : filter_double(job, &counts);
     Py_END_ALLOW_THREADS

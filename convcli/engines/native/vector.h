@@ -161,6 +161,83 @@ INLINE void store_bytes(uint8_t *to, shorts a, shorts b)
 }
 #endif
 
+/* As many bytes as a vector holds words, as those. */
+INLINE shorts widened(const uint8_t *from)
+{
+#if defined(__AVX512F__)
+    return (shorts)_mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)from));
+#elif defined(__AVX2__)
+    return (shorts)_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)from));
+#elif defined(__SSE2__)
+    return (shorts)_mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)from), _mm_setzero_si128());
+#else
+    shorts words;
+    for (size_t n = 0; n < 2 * FLOATS; n++)
+        words[n] = from[n];
+    return words;
+#endif
+}
+
+/* Words from 0 to 0x7FFF, less `centre`, as two vectors in the order that `narrow` makes the first one
+ * again. The high half of a float that counts in ones, above such a word, is that float plus the word. */
+#define ONES 8388608.0f
+#define ONES_HIGH 0x4B00
+
+INLINE void spread(shorts words, float centre, floats *to)
+{
+#if defined(__AVX512F__)
+    __m512i high = _mm512_set1_epi16(ONES_HIGH);
+    to[0] = (floats)_mm512_unpacklo_epi16((__m512i)words, high) - (ONES + centre);
+    to[1] = (floats)_mm512_unpackhi_epi16((__m512i)words, high) - (ONES + centre);
+#elif defined(__AVX2__)
+    __m256i high = _mm256_set1_epi16(ONES_HIGH);
+    to[0] = (floats)_mm256_unpacklo_epi16((__m256i)words, high) - (ONES + centre);
+    to[1] = (floats)_mm256_unpackhi_epi16((__m256i)words, high) - (ONES + centre);
+#elif defined(__SSE2__)
+    __m128i high = _mm_set1_epi16(ONES_HIGH);
+    to[0] = (floats)_mm_unpacklo_epi16((__m128i)words, high) - (ONES + centre);
+    to[1] = (floats)_mm_unpackhi_epi16((__m128i)words, high) - (ONES + centre);
+#else
+    for (size_t n = 0; n < 2 * FLOATS; n++)
+        to[n / FLOATS][n % FLOATS] = (float)words[n] - centre;
+#endif
+}
+
+/* What `spread` made, in the first order. */
+INLINE void in_order(floats *v)
+{
+#if defined(__AVX512F__)
+    __m512i low = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+    __m512i high = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    __m512d a = (__m512d)v[0], b = (__m512d)v[1];
+    v[0] = (floats)_mm512_permutex2var_pd(a, low, b);
+    v[1] = (floats)_mm512_permutex2var_pd(a, high, b);
+#elif defined(__AVX2__)
+    __m256 a = (__m256)v[0], b = (__m256)v[1];
+    v[0] = (floats)_mm256_permute2f128_ps(a, b, 0x20);
+    v[1] = (floats)_mm256_permute2f128_ps(a, b, 0x31);
+#else
+    (void)v;
+#endif
+}
+
+/* Two vectors as `spread` made them, narrowed to words, as bytes: cut at 0 and 255. */
+INLINE void store_half(uint8_t *to, shorts words)
+{
+#if defined(__AVX512F__)
+    __m512i above = _mm512_max_epi16((__m512i)words, _mm512_setzero_si512());
+    _mm256_storeu_si256((__m256i *)to, _mm512_cvtusepi16_epi8(above));
+#elif defined(__AVX2__)
+    __m256i bytes = _mm256_packus_epi16((__m256i)words, (__m256i)words);
+    _mm_storeu_si128((__m128i *)to, _mm256_castsi256_si128(_mm256_permute4x64_epi64(bytes, 0x08)));
+#elif defined(__SSE2__)
+    _mm_storel_epi64((__m128i *)to, _mm_packus_epi16((__m128i)words, (__m128i)words));
+#else
+    for (size_t n = 0; n < 2 * FLOATS; n++)
+        to[n] = (uint8_t)cut(words[n], 0, UINT8_MAX);
+#endif
+}
+
 /* Whether any of these bits is set in any lane. */
 INLINE int has(wholes v, int32_t bits)
 {

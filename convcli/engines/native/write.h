@@ -133,15 +133,6 @@ WRITE_LEVELS(uint16_t)
             SCATTER(type, levels[n]);                                                              \
     }
 
-/* Whether the samples of a row, of one filter, lie in the output as they lie in `sums`. */
-static inline int NAMED(together)(const struct job *job)
-{
-    const struct view *out = &job->out;
-    ptrdiff_t size = out->kind == U8 ? 1 : 2;
-    int alone = job->combine != NONE || job->filters == 1;
-    return alone && out->channel == size && out->column == (ptrdiff_t)job->step * size;
-}
-
 /* The output row y, from the values (or folded sums) of filter f, `length` samples of columns from
  * x0 on. */
 static void NAMED(write_row)(const NAMED(work) * w, size_t f, size_t y, size_t x0, const REAL *v,
@@ -150,7 +141,7 @@ static void NAMED(write_row)(const NAMED(work) * w, size_t f, size_t y, size_t x
     const struct job *job = w->job;
     const struct view *out = &job->out;
     size_t filters = job->combine == NONE ? job->filters : 1;
-    int together = NAMED(together)(job);
+    int together = lie_together(job);
     char *row = out->data + (ptrdiff_t)y * out->row + (ptrdiff_t)x0 * out->column;
     if (out->kind == U8) {
         WRITE_ROW(uint8_t)
