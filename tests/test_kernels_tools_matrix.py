@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +17,6 @@ from convcli.errors import KernelError
 from convcli.kernels import shared as module
 from convcli.kernels.shared import shared
 from convcli.padding import PADDINGS, Padding
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RANDOM = np.random.default_rng(5)
 PLACES: list[dict[str, Any]] = [
@@ -121,7 +119,7 @@ def test_scipy_reads_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     [
         (["sobel-x", "--length", "5"], "has rows and columns"),
         (["sobel-x"], "Give --length 6 for a signal or --shape 4x4"),
-        (["sobel-x", "--length", "5", "--shape", "5x5"], "Give --length 6"),
+        (["sobel-x", "--length", "5", "--shape", "5x5"], "--length and --shape exclude"),
         (["sobel-x", "laplacian4", "--shape", "5x5"], "one kernel"),
         (["sobel-x", "--shape", "90x90"], "W is 8100 x 8100: too large to print"),
     ],
@@ -131,6 +129,12 @@ def test_what_cannot_be_printed(
 ) -> None:
     assert run(["kernels", "matrix", *args]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_layers_have_no_single_matrix(capsys: pytest.CaptureFixture[str]) -> None:
+    net = Path(__file__).parent.parent / "samples/networks/edges.yaml"
+    assert run(["kernels", "matrix", str(net), "--shape", "4x4"]) == 3
+    assert "'edges' has layers of filters" in capsys.readouterr().err
 
 
 def test_a_matrix_beyond_all_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from convcli.cli.choices import Command, KernelType
 from convcli.cli.options import common, geometry, kernels_folder
 from convcli.cli.said import Laid, laid, recipes
 from convcli.cli.show import fraction
-from convcli.errors import UsageError
+from convcli.errors import KernelError, UsageError
 from convcli.terminal import count
 
 if TYPE_CHECKING:
@@ -63,6 +63,11 @@ def command(
     if len(filters) != 1:
         raise UsageError("The matrix is that of one kernel.", "convcli kernels matrix sobel-x ...")
     [recipe] = recipes(filters, kernels)
+    if recipe.layers:
+        raise KernelError(
+            f"'{recipe.label}' has layers of filters; W is that of one kernel.",
+            "Write the filter that is meant with -m.",
+        )
     [stage] = make_job([recipe], laid(said)).stages
     found = shared(stage, _shape(recipe, length, shape))
     if npz:
@@ -76,7 +81,9 @@ def _shape(recipe: Recipe, length: int | None, shape: str | None) -> Pair:
     """(rows, columns) of x: a signal lies along the kernel, be that a row or a column."""
     from convcli.job import pair
 
-    if (length is None) == (shape is None):
+    if length and shape:
+        raise UsageError("--length and --shape exclude each other.", "Give one of them.")
+    if not length and not shape:
         raise UsageError("How large is x?", "Give --length 6 for a signal or --shape 4x4.")
     if shape is not None:
         return pair(shape, "--shape", 1)
