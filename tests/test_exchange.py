@@ -513,6 +513,8 @@ def test_convert_writes_a_file_and_spares_one(
     assert run(["kernels", "convert", "--to", "vips"]) == 2
     assert run(["kernels", "convert", "box", "--to", "vip"]) == 2
     assert "Did you mean 'vips'" in capsys.readouterr().err
+    assert run(["kernels", "convert", "box"]) == 2
+    assert "Choose from: imagemagick, vips, svg" in capsys.readouterr().err
 
 
 def test_show_tells_where_a_kernel_came_from(

@@ -35,6 +35,10 @@ class Word(click.Choice[str]):
         """Name the nearest word, and all of them."""
         return f"{value!r} is not known. {nearest(str(value), self.table)}"
 
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's signature
+        """All words, in a line: click sets them apart by tabs, which no message may hold."""
+        return f"Choose from: {', '.join(self.table)}."
+
     def shell_complete(
         self,
         ctx: click.Context,  # noqa: ARG002 - click's signature
