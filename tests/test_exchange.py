@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from convcli.kernels.kernel import Bias, Kernel, Recipe
 from convcli.kernels.library import find
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from convcli.kernels.kernel import Operation
 
 BOTH = [name for name, form in FORMATS.items() if form.reads and form.writes]
 SUFFIX = {"opencv": ".yaml", "svg": ".svg", "csv": ".csv", "numpy": ".npz", "vips": ".mat"}
@@ -118,8 +119,11 @@ def test_what_is_no_linear_filter_is_refused(name: str) -> None:
     with pytest.raises(KernelError, match="2 kernels, combined by magnitude"):
         write(find("sobel"), name)
     one = Recipe("bent", (Kernel(rows("1")),), activation="relu")
-    with pytest.raises(KernelError, match="activation relu"):
+    with pytest.raises(KernelError, match="'bent' has the activation relu"):
         write(one, name)
+    layers = Path(__file__).parent.parent / "samples/networks/edges.yaml"
+    with pytest.raises(KernelError, match="'edges' has layers of filters"):
+        write(find(str(layers)), name)
 
 
 def test_a_share_of_the_full_range_becomes_levels_of_8_bits(tmp_path: Path) -> None:
@@ -133,11 +137,13 @@ def test_fractions_become_whole_numbers_and_a_factor(name: str, tmp_path: Path) 
     np.testing.assert_allclose(inner(through(recipe, name, tmp_path)), inner(recipe), rtol=1e-15)
 
 
-def test_sums_of_kernels_become_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("operation", ["convolve", "correlate"])
+@pytest.mark.parametrize("name", BOTH)
+def test_sums_of_kernels_become_one(name: str, operation: Operation, tmp_path: Path) -> None:
     parts = (Kernel(rows("1 2 3")), Kernel(rows("4; 5; 6"), scale=0.5, anchor=(0, 0)))
     for combine in ("sum", "mean"):
-        recipe = Recipe("both", parts, combine=combine, operation="correlate")
-        np.testing.assert_allclose(inner(through(recipe, "vips", tmp_path)), inner(recipe))
+        recipe = Recipe("both", parts, combine=combine, operation=operation)
+        np.testing.assert_allclose(inner(through(recipe, name, tmp_path)), inner(recipe))
 
 
 def test_the_greatest_of_several_is_a_list_of_imagemagick(tmp_path: Path) -> None:

@@ -94,14 +94,11 @@ def write_numpy(recipe: Recipe) -> Written:
     """An .npz with all of it: matrix, scale, anchor, bias, bias_share, operation."""
     import numpy as np
 
-    if len(recipe.kernels) > 1:
-        laid(recipe, "convolve", "An .npz of one kernel")
-    one = laid(recipe, "convolve", "An .npz")
-    kernel = recipe.kernel if len(recipe.kernels) == 1 else Kernel(one.weights, 1.0, one.anchor)
+    one = laid(recipe, recipe.operation or "convolve", "An .npz")  # never turned: it says which
     whole: dict[str, Any] = {
-        "matrix": np.array(kernel.matrix, dtype=np.float64),
-        "scale": np.float64(kernel.scale),
-        "anchor": np.array(kernel.center),
+        "matrix": np.array(one.matrix, dtype=np.float64),
+        "scale": np.float64(one.scale),
+        "anchor": np.array(one.anchor),
         "bias": np.float64(recipe.bias.value),
         "bias_share": np.float64(recipe.bias.share),
         "operation": np.array(recipe.operation or ""),

@@ -153,11 +153,9 @@ def laid(recipe: Recipe, operation: Operation, target: str) -> Laid:
 
     KernelError where the recipe is more than one linear filter.
     """
-    if recipe.across:
-        raise _not_linear(recipe, target, "the channels of one filter")
-    if recipe.activation != "none":
-        raise _not_linear(recipe, target, f"its activation {recipe.activation}")
-    (kernel,) = [_folded(recipe, target)] if len(recipe.kernels) > 1 else recipe.kernels
+    if more := _beyond_one(recipe):
+        raise KernelError(f"{target} holds one linear filter; '{recipe.name}' {more[0]}.", more[1])
+    (kernel,) = [_folded(recipe)] if len(recipe.kernels) > 1 else recipe.kernels
     if (recipe.operation or "convolve") != operation:
         kernel = flip(kernel)
     ranged = recipe.range not in {None, "clip"}
@@ -187,10 +185,23 @@ def lines(matrix: Matrix, between: str, after: str = "\n") -> str:
     return after.join(between.join(map(written, row)) for row in matrix)
 
 
-def _folded(recipe: Recipe, target: str) -> Kernel:
+def _beyond_one(recipe: Recipe) -> tuple[str, str] | None:
+    """What a recipe has or is beyond one linear filter, and the cure; None where there is none."""
+    count = len(recipe.kernels)
+    if recipe.layers:
+        return "has layers of filters", "Write the filter that is meant with -m."
+    if recipe.activation != "none":
+        return f"has the activation {recipe.activation}", "Leave 'activation:' out of its file."
+    if recipe.across:
+        return f"is {count} kernels, the channels of one filter", "Make it of a grey picture."
+    if count > 1 and recipe.combine not in {"sum", "mean"}:
+        cure = "Convert its kernels one by one: write each into a file of its own."
+        return f"is {count} kernels, combined by {recipe.combine}", cure
+    return None
+
+
+def _folded(recipe: Recipe) -> Kernel:
     """Sums and means of kernels are one kernel: their weights are added, anchor on anchor."""
-    if recipe.combine not in {"sum", "mean"}:
-        raise _not_linear(recipe, target, f"combined by {recipe.combine}")
     whole = reduce(plus, recipe.kernels)
     return times(whole, Fraction(1, len(recipe.kernels))) if recipe.combine == "mean" else whole
 
@@ -215,11 +226,3 @@ def _common(cells: Iterable[Fraction]) -> int:
 
 def _integral(matrix: Matrix) -> bool:
     return all(float(cell).is_integer() for row in matrix for cell in row)
-
-
-def _not_linear(recipe: Recipe, target: str, why: str) -> KernelError:
-    count = f"{len(recipe.kernels)} kernels, " * (len(recipe.kernels) > 1)
-    return KernelError(
-        f"{target} holds one linear filter; '{recipe.name}' is {count}{why}.",
-        "Convert its kernels one by one: write each into a file of its own.",
-    )
