@@ -112,7 +112,10 @@ def _number(word: str, place: str) -> float:
     try:
         return float(word.replace("_", "?"))  # 1_000 is Python's own idea
     except ValueError:
-        raise InputError(f"{place}: {word[:40]!r} is not a number.", "Write 1.5 or 2e-3.") from None
+        raise InputError(
+            f"{place}: {word[:40]!r} is not a number.",
+            "Write 1.5 or 2e-3; begin a heading with #, or leave it out.",
+        ) from None
 
 
 def encode(image: Image) -> bytes:
