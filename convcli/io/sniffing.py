@@ -63,9 +63,12 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"fLaC", "FLAC sound"),
     (b"OggS", "Ogg sound"),
     (b"ID3", "MP3 sound"),
-    (b"FORM", "AIFF sound"),
-    (b"RIFX", "a big-endian WAV"),
+    (b"\xff\xfb", "MP3 sound"),
+    (b"\xff\xf3", "MP3 sound"),
+    (b"RIFX", "big-endian WAV sound"),
+    (b"riff\x2e\x91\xcf\x11", "Wave64 sound"),
 )
+_FORMS = {b"AIFF": "AIFF sound", b"AIFC": "AIFF sound"}
 _SUFFIX_ONLY = {"TGA", "IM", "CSV"}
 _HEAD = 512
 """Bytes that any signature needs at most."""
@@ -79,9 +82,10 @@ def sniff(data: bytes, name: str) -> str:
         return found
     foreign = _foreign(data)
     if foreign is not None:
+        sound = foreign.endswith(" sound")
         raise InputError(
             f"{name} is {foreign}, which convcli does not read.",
-            f"{_READABLE}.",
+            "Convert it: ffmpeg -i INPUT plain.wav" if sound else f"{_READABLE}.",
             cause="not-an-image",
         )
     hinted = suffix_format(name)
@@ -143,6 +147,8 @@ def _foreign(data: bytes) -> str | None:
     for magic, words in _FOREIGN:
         if data.startswith(magic):
             return words
+    if data[:4] == b"FORM" and data[8:12] in _FORMS:
+        return _FORMS[data[8:12]]
     if _brands(data):
         return "a HEIF picture or a film"
     text = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower()

@@ -40,8 +40,9 @@ _DTYPES = {(PCM, 1): "int8", (PCM, 2): "int16", (PCM, 3): "int32", (PCM, 4): "in
            (FLOAT, 4): "float32", (FLOAT, 8): "float64"}  # fmt: skip
 _SHORT, _LONG = 16, 40  # bytes of a description, without and with a mask
 _TRIPLE = 3  # bytes of 24 bits
-_ENDLESS = {0xFFFFFFFF, 0x7FFFF000}
-"""Sizes that FFmpeg and SoX write into a pipe, where they cannot come back to say the true one."""
+_UNSAID = 0xFFFFFFFF
+_ENDLESS = {_UNSAID, 0x7FFFF000, 0x80000000}
+"""What FFmpeg, SoX and arecord write into a pipe, where they can't come back to say the size."""
 _CHUNKS = 10_000
 """More than any program writes; each costs time, however small it is."""
 
@@ -149,7 +150,8 @@ def _read(data: bytes, name: str) -> _File:
         elif kind == b"data" and place is None:
             if form is None:
                 raise damaged(name, "its samples come before their description")
-            frames, said = _frames(form, size, held, name, piped=_piped(size, long))
+            piped = size == _UNSAID and b"data" not in long
+            frames, said = _frames(form, size, held, name, piped=piped)
             place, notes = (start, frames), [*notes, *said]
         elif held < size:
             notes.append(f"its last chunk, {kind.decode('latin-1')!a}, is cut: left out")
@@ -167,8 +169,10 @@ def _walk(data: bytes, name: str, long: dict[bytes, int]) -> Iterator[tuple[byte
         if at + 8 > len(data):
             return
         kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        if size == max(_ENDLESS):
+        if size == _UNSAID:
             size = long.get(kind, size)
+        if kind == b"data" and kind not in long and _unsaid(data, at + 8, size):
+            size = _UNSAID
         yield kind, at + 8, size
         at += 8 + size + size % 2
     raise damaged(name, f"it has more than {_CHUNKS:,} chunks")
@@ -186,9 +190,17 @@ def _long_sizes(data: bytes) -> dict[bytes, int]:
     return sizes
 
 
-def _piped(size: int, long: dict[bytes, int]) -> bool:
-    """Whether a size is none, but stands for what a pipe still brings."""
-    return size in _ENDLESS and b"data" not in long
+def _unsaid(data: bytes, start: int, size: int) -> bool:
+    """
+    Whether a size of samples is none: it stands for what a pipe still brings.
+
+    A recorder that was not stopped leaves 0 behind, in a file that ends here by its own word.
+    """
+    left, whole = len(data) - start, int.from_bytes(data[4:8], "little")
+    endless = data[:4] == b"RIFF" and whole in _ENDLESS
+    if size > left:
+        return size in _ENDLESS or endless
+    return size == 0 and (endless or 8 + whole <= start)
 
 
 def _frames(
@@ -200,7 +212,7 @@ def _frames(
     each = form.channels * form.width
     if held < each:
         raise damaged(name, "it has no samples")
-    said = ["its header gives no size, as of a pipe: read to the end"] * (held < size)
+    said = ["its header gives no size, as of a pipe: read to the end"] * piped
     if held % each:
         said.append(f"left out at its end: {held % each} B, no samples of all channels")
     return held // each, tuple(said)
@@ -216,21 +228,23 @@ def _form(body: bytes, name: str) -> _Form:
         valid, mask, codec = unpack_from("<HIH", body, 18)
         codec = codec if body[26:40] == GUID else EXTENSIBLE
     if codec not in {PCM, FLOAT}:
-        raise _compressed(name, codec)
+        raise _other(name, _CODECS.get(codec, f"codec 0x{codec:04x}"))
     if not channels or not rate:
         raise damaged(name, f"it has {channels} channels, {rate} samples a second")
     width = block // channels
     fits = block == width * channels and (bits + 7) // 8 == width and 0 < (valid or bits) <= bits
-    if not fits or (codec, width) not in _DTYPES:
-        raise damaged(name, f"{bits} bits, {channels} channels and {block} bytes contradict")
+    if not fits:
+        told = f"bits {bits}, channels {channels} and bytes of both {block} contradict each other"
+        raise damaged(name, told)
+    if (codec, width) not in _DTYPES:
+        raise _other(name, f"{'floats' if codec == FLOAT else 'PCM'} of {bits} bits", "pcm_f32le")
     valid = 8 * width if codec == FLOAT else valid or bits
     return _Form(_DTYPES[codec, width], width, channels, rate, mask, valid)
 
 
-def _compressed(name: str, codec: int) -> InputError:
+def _other(name: str, what: str, plain: str = "pcm_s16le") -> InputError:
     return InputError(
-        f"{name} holds sound as {_CODECS.get(codec, f'codec 0x{codec:04x}')}; convcli reads PCM and"
-        " floats.",
-        "Convert it: ffmpeg -i INPUT -c:a pcm_s16le plain.wav",
+        f"{name} holds sound as {what}; convcli reads PCM of 8 to 32 bits, floats of 32 and 64.",
+        f"Convert it: ffmpeg -i INPUT -c:a {plain} plain.wav",
         cause="unsupported",
     )
