@@ -117,7 +117,7 @@ def test_scipy_reads_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["sobel-x", "--length", "5"], "has rows and columns"),
+        (["laplacian4", "--length", "5", "--stride", "2,3"], "Say --stride 3"),
         (["sobel-x"], "Give --length 6 for a signal or --shape 4x4"),
         (["sobel-x", "--length", "5", "--shape", "5x5"], "--length and --shape exclude"),
         (["sobel-x", "laplacian4", "--shape", "5x5"], "one kernel"),
@@ -129,6 +129,51 @@ def test_what_cannot_be_printed(
 ) -> None:
     assert run(["kernels", "matrix", *args]) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", ["sobel-x", "transpose(sobel-y)", "binomial5", "savgol:size=5,dx=1"]
+)
+@pytest.mark.parametrize("more", [[], ["--extent", "full"], ["--stride", "2", "--dilation", "2"]])
+def test_a_signal_gets_the_matrix_of_what_apply_does(
+    name: str, more: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    signal = RANDOM.integers(-99, 99, 9).astype(np.float64)
+    np.save("x.npy", signal)
+    assert run(["kernels", "matrix", name, "--length", "9", "--npz", "w.npz", *more]) == 0
+    assert run(["apply", "x.npy", "-o", "y.npy", "-k", name, "--range", "clip", *more, "-q"]) == 0
+    found = sparse.load_npz("w.npz").toarray() @ signal
+    np.testing.assert_allclose(found, np.load("y.npy"), rtol=1e-14, atol=1e-12)
+
+
+def test_rows_that_were_added_up_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    valid = ["--length", "4", "--extent", "valid"]
+    assert run(["kernels", "matrix", "-m", "1 0 -1; 2 0 -2", *valid]) == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines()[1:] == ["  -3  0  3  .", "   . -3  0  3"]
+    assert told.err == ("Note: a signal has one axis: the rows of 'matrix', 2x3, were added up.\n")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "told"),
+    [
+        ("emboss-bias", "bias 50%"),
+        ("sobel", "combined by magnitude"),
+        ("relu.yaml", "bias 7, activation relu"),
+    ],
+)
+def test_what_no_matrix_does_is_told(
+    kernel: str,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("relu.yaml").write_text("matrix: 1 2 3\nbias: 7\nactivation: relu\n")
+    assert run(["kernels", "matrix", kernel, "--shape", "3x3"]) == 0
+    assert capsys.readouterr().err == f"Note: not in W, but done to y afterwards: {told}.\n"
 
 
 def test_layers_have_no_single_matrix(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,9 +19,10 @@ from convcli.terminal import count
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from convcli.job import Wishes
     from convcli.kernels.kernel import Recipe
     from convcli.kernels.shared import Shared
-    from convcli.spec import Pair
+    from convcli.spec import Pair, Stage
 
 PRINTED = 5000
 """Cells of a matrix that are still printed; 64 samples by 64 fit."""
@@ -57,7 +58,6 @@ def command(
     **said: Unpack[Laid],
 ) -> None:
     """Print the matrix W of y = W x: what sharing weights means, a row for each output sample."""
-    from convcli.job import make_job
     from convcli.kernels.shared import shared
 
     if len(filters) != 1:
@@ -68,30 +68,45 @@ def command(
             f"'{recipe.label}' has layers of filters; W is that of one kernel.",
             "Write the filter that is meant with -m.",
         )
-    [stage] = make_job([recipe], laid(said)).stages
-    found = shared(stage, _shape(recipe, length, shape))
+    stage, size = _placed(recipe, laid(said), length, shape)
+    found = shared(stage, size)
     if npz:
         _write(found, npz, overwrite=overwrite)
-        return
-    for number, each in enumerate(found):
-        _tell(each, recipe.kernels[number].name if len(found) > 1 else recipe.label, number)
+    else:
+        for number, each in enumerate(found):
+            _tell(each, recipe.kernels[number].name if len(found) > 1 else recipe.label, number)
+    if after := ", ".join(_after(recipe)):
+        click.echo(f"Note: not in W, but done to y afterwards: {after}.", err=True)
 
 
-def _shape(recipe: Recipe, length: int | None, shape: str | None) -> Pair:
-    """(rows, columns) of x: a signal lies along the kernel, be that a row or a column."""
-    from convcli.job import pair
+def _placed(
+    recipe: Recipe, wishes: Wishes, length: int | None, shape: str | None
+) -> tuple[Stage, Pair]:
+    """The kernel and (rows, columns) of x; on a signal it lies along it, as `apply` lays it."""
+    from convcli.axis import along
+    from convcli.job import make_job, pair
 
     if length and shape:
         raise UsageError("--length and --shape exclude each other.", "Give one of them.")
     if not length and not shape:
         raise UsageError("How large is x?", "Give --length 6 for a signal or --shape 4x4.")
-    if shape is not None:
-        return pair(shape, "--shape", 1)
-    tall = any(kernel.rows > 1 for kernel in recipe.kernels)
-    if tall and any(kernel.columns > 1 for kernel in recipe.kernels):
-        raise UsageError(f"'{recipe.label}' has rows and columns.", "Say --shape 4x4.")
-    size = length or 1
-    return (size, 1) if tall else (1, size)
+    stages = make_job([recipe], wishes).stages
+    if shape:
+        return stages[0], pair(shape, "--shape", 1)
+    [stage], notes = along(stages)
+    for note in notes:
+        click.echo(f"Note: {note}.", err=True)
+    return stage, (1, length or 1)
+
+
+def _after(recipe: Recipe) -> Iterator[str]:
+    """What a recipe does beside multiplying."""
+    if recipe.combine:
+        yield f"combined by {recipe.combine}"
+    if recipe.bias:
+        yield f"bias {recipe.bias}"
+    if recipe.activation != "none":
+        yield f"activation {recipe.activation}"
 
 
 def _write(found: list[Shared], target: Path, *, overwrite: bool) -> None:
