@@ -137,6 +137,9 @@ def bench_notes(rows: Sequence[Row], missing: Iterable[str], end: str, stream: T
 TALL = 5
 """Lines of the longest bar."""
 
+LABEL = 10
+"""Letters before the axis."""
+
 BLOCKS = (" ▁▂▃▄▅▆▇█", " ▀█")
 LETTERS = (" ...::|||", " '|")
 """Parts of a line, from none to all of it: bars that stand, and bars that hang."""
@@ -158,12 +161,18 @@ def bars(values: Sequence[float], ends: tuple[str, str, str], stream: TextIO) ->
     standing, hanging = BLOCKS if _encodes("".join(BLOCKS), stream) else LETTERS
     above = [_filled(heights, line, standing) for line in range(math.ceil(max(heights)))]
     below = [_filled([-h for h in heights], i, hanging) for i in range(math.ceil(-min(heights)))]
-    lines = [f"{'':10}|{line}".rstrip() for line in (*above[::-1], *below)]
-    lines.insert(len(above), f"{0:>10}+{'-' * len(values)}")
+    lines = [f"{'':{LABEL}}|{line}".rstrip() for line in (*above[::-1], *below)]
+    lines.insert(len(above), f"{0:>{LABEL}}+{'-' * len(values)}")
     for at, value in ((0, max(values)), (-1, min(values))):
-        if lines[at][10] == "|" and value:
-            lines[at] = f"{value:>10.4g}"[:10] + lines[at][10:]
-    say(*lines, f"{'':11}{_spaced(ends, len(values))}", stream=stream)
+        if lines[at][LABEL] == "|" and value:
+            lines[at] = f"{_short(value):>{LABEL}}" + lines[at][LABEL:]
+    say(*lines, f"{'':{LABEL + 1}}{_spaced(ends, len(values))}", stream=stream)
+
+
+def _short(value: float) -> str:
+    """At most ten letters: -1.234e-100 has one too many, and none may just be cut."""
+    text = f"{value:.4g}"
+    return text if len(text) <= LABEL else f"{value:.3g}"
 
 
 def _filled(heights: Iterable[float], line: int, parts: str) -> str:
@@ -173,11 +182,11 @@ def _filled(heights: Iterable[float], line: int, parts: str) -> str:
 
 
 def _spaced(ends: tuple[str, str, str], width: int) -> str:
-    """One text at the left, one in the middle and one at the right of so many letters."""
+    """Texts at the left, in the middle where it fits, and at the right of so many letters."""
     left, middle, right = ends
-    middle = middle * (width > len(left) + len(middle) + len(right) + 2)
-    before = max(1, (width - len(middle)) // 2 - len(left))
-    line = left + " " * before + middle
+    start = (width - len(middle)) // 2
+    fits = len(left) < start and start + len(middle) + len(right) < width
+    line = left.ljust(start) + middle if fits else left
     return line + " " * max(1, width - len(line) - len(right)) + right
 
 

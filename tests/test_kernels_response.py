@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from convcli import charts
+from convcli import charts, terminal
 from convcli.cli.main import run
 from convcli.cli.response import ACROSS
 from convcli.errors import KernelError
@@ -272,6 +272,22 @@ def test_all_lines_fit_in_80_columns(name: str, capsys: pytest.CaptureFixture[st
     assert all(line.isprintable() for line in lines)
 
 
+@pytest.mark.parametrize("columns", [26, 40, 73, 200])
+@pytest.mark.parametrize("name", ["gaussian(9)", "shift:right=3"])
+def test_charts_fit_in_a_narrow_terminal(
+    name: str, columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "draws", lambda _: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = told(capsys, name).splitlines()
+    charts_alone = [line for line in lines if line[10:11] in {"|", "+"}]
+    assert max(map(len, charts_alone)) == min(columns, 72)
+    below = [lines[at + 1] for at, line in enumerate(lines) if line[10:11] == "+"]
+    assert below[0].split()[0] == "0"
+    assert below[0].endswith("0.5")
+    assert all(len(line) <= columns for line in below)
+
+
 @pytest.mark.parametrize(
     ("words", "phase"),
     [
@@ -343,6 +359,15 @@ def test_bars_hang_below_zero_and_labels_stand_at_the_ends() -> None:
         "      -0.3|  ▀",
         "           a  b",
     ]
+
+
+def test_labels_of_bars_lose_no_letter() -> None:
+    shown = TextIOWrapper(BytesIO(), "utf-8")
+    charts.bars([-1.2345e-150, 1.2345e-150], ("", "", ""), shown)
+    shown.seek(0)
+    labels = [line[:10].strip() for line in shown.read().splitlines()]
+    assert labels[0] == "1.234e-150"
+    assert labels[-2] == "-1.23e-150"
 
 
 def test_bars_are_letters_where_blocks_have_no_code() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -22,7 +23,10 @@ POINTS: Final = 101
 """Frequencies of --json: steps of 0.005 cycles per pixel along a row."""
 
 ACROSS: Final = 61
-"""Columns of a chart; with its labels it fits in 80."""
+"""Columns of a chart; with its labels it fits in 80. A narrow terminal gets fewer."""
+
+NARROW: Final = 15
+"""Columns of a chart at least: the labels below it take as many."""
 
 SPOTS: Final = 4
 """Crossings that are printed."""
@@ -140,14 +144,22 @@ def _drawn(cut: Cut, names: str) -> None:
     if not cut.peak[0]:
         click.echo(f"No wave passes along {names}.")
         return
-    gains = [cut.gain(cut.end * i / (ACROSS - 1)) for i in range(ACROSS)]
+    across = _across()
+    gains = [cut.gain(cut.end * i / (across - 1)) for i in range(across)]
     click.echo(f"Gain along {names}, by cycles per pixel")
     charts.bars(gains, ("0", f"{cut.end / 2:.3g}", f"{cut.end:.3g}"), sys.stdout)
     _echo(dict(_figures(cut)))
     first, weights = cut.impulse
     if len(weights) > 1:
         click.echo(f"One pixel of 1 becomes, along {names}")
-        charts.bars(*_middle(first, weights), sys.stdout)
+        charts.bars(*_middle(first, weights, across), sys.stdout)
+
+
+def _across() -> int:
+    if not terminal.draws(sys.stdout):
+        return ACROSS
+    room = get_terminal_size().columns - charts.LABEL - 1
+    return max(NARROW, min(ACROSS, room))
 
 
 def _echo(table: dict[str, str]) -> None:
@@ -155,11 +167,13 @@ def _echo(table: dict[str, str]) -> None:
         click.echo(f"  {line}")
 
 
-def _middle(first: int, weights: Sequence[float]) -> tuple[list[float], tuple[str, str, str]]:
+def _middle(
+    first: int, weights: Sequence[float], across: int
+) -> tuple[list[float], tuple[str, str, str]]:
     """As many weights as a chart holds, each as wide as there is room, around pixel 0."""
-    start = max(0, min(-first - ACROSS // 2, len(weights) - ACROSS))
-    kept = weights[start : start + ACROSS]
-    wide = min(5, ACROSS // len(kept))
+    start = max(0, min(-first - across // 2, len(weights) - across))
+    kept = weights[start : start + across]
+    wide = min(5, across // len(kept))
     ends = f"{first + start:+d}", "pixels", f"{first + start + len(kept) - 1:+d}"
     return [weight for weight in kept for _ in range(wide)], ends
 
