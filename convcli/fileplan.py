@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from convcli.plan import Plan
     from convcli.spec import Job
 
-NUMBERS = ("NPY", "CSV")
+NUMBERS = ("NPY", "CSV", "TSV")
 """Formats that hold plain numbers only."""
 
 SOUND = "WAV"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from convcli.cli.main import run
 from convcli.errors import InputError, OutputError
 from convcli.io import Image, decode, encode, probe
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def saved(array: Any) -> bytes:
@@ -207,9 +211,18 @@ def test_a_line_comes_back_as_a_line_and_floats_stay_short() -> None:
     assert encode(short, "CSV") == b"0.1\n"
 
 
-def test_text_holds_one_channel() -> None:
-    with pytest.raises(OutputError, match="3 channels; CSV holds one"):
-        encode(Image(np.zeros((2, 2, 3)), "numbers"), "CSV")
+def test_tabs_stand_between_the_numbers_of_a_tsv(tmp_path: Path) -> None:
+    source, tabs, again = (tmp_path / name for name in ("x.csv", "y.tsv", "z.tsv"))
+    source.write_text("1,2\n3,4\n")
+    for name, target in ((source, tabs), (tabs, again)):
+        assert run(["apply", str(name), "-o", str(target), "-k", "identity", "-q"]) == 0
+        assert target.read_text() == "1\t2\n3\t4\n"
+
+
+@pytest.mark.parametrize("form", ["CSV", "TSV"])
+def test_text_holds_one_channel(form: str) -> None:
+    with pytest.raises(OutputError, match=f"3 channels; {form} holds one"):
+        encode(Image(np.zeros((2, 2, 3)), "numbers"), form)
 
 
 def test_numbers_are_known_without_a_suffix() -> None:

@@ -44,7 +44,7 @@ PICTURE_DEPTHS = {"uint8", "uint16", "float32", "float64"}
 
 
 def comes_back(name: str, dtype: str, layout: Layout) -> Layout:
-    if name in {"NPY", "CSV"} or (name == "TIFF" and dtype not in PICTURE_DEPTHS):
+    if name in {"NPY", "CSV", "TSV"} or (name == "TIFF" and dtype not in PICTURE_DEPTHS):
         return "numbers"
     if name == "TIFF" and layout == "numbers":
         return "grey"
@@ -70,7 +70,7 @@ def test_lossless_formats_return_every_sample(
         wanted = image.samples
         if back.samples.shape != wanted.shape:
             wanted = np.concatenate([wanted[..., :1]] * 3 + [wanted[..., 1:]], axis=2)
-        if name == "CSV":
+        if name in {"CSV", "TSV"}:
             assert (back.samples.dtype.kind == "f") == (wanted.dtype.kind == "f")
             back = replace(back, samples=back.samples.astype(wanted.dtype))
         assert back.samples.dtype == wanted.dtype

@@ -118,8 +118,8 @@ def _number(word: str, place: str) -> float:
         ) from None
 
 
-def encode(image: Image) -> bytes:
-    """One line a row, commas between, each number the shortest that its dtype reads back."""
+def encode(image: Image, between: str = ",") -> bytes:
+    """One line a row, `between` its numbers, each number the shortest that its dtype reads back."""
     if image.samples.shape[2] != 1:
         raise OutputError(
             f"The picture has {image.samples.shape[2]} channels; CSV holds one.",
@@ -130,7 +130,7 @@ def encode(image: Image) -> bytes:
         texts = (map(str, row) for row in rows)  # 0.1, not 0.10000000149011612
     else:
         texts = (map(_shortest, row) for row in rows.tolist())
-    return "".join(",".join(row) + "\n" for row in texts).encode()
+    return "".join(between.join(row) + "\n" for row in texts).encode()
 
 
 def _shortest(value: float) -> str:

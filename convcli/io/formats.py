@@ -45,6 +45,10 @@ LEVELLED = frozenset({"deflate", "zstd"})
 """Those of COMPRESSIONS that have levels: less time, or smaller files."""
 
 
+TEXTS = {"CSV": ",", "TSV": "\t"}
+"""Formats of numbers as text, and what they write between numbers."""
+
+
 @record
 class Format:
     """
@@ -135,6 +139,7 @@ FORMATS: dict[str, Format] = _table(
         Format("PFM", (".pfm",), frozenset({"float32"}), GREY_RGB),
         Format("NPY", (".npy",), _NUMBERS, ALL),
         Format("CSV", (".csv",), _NUMBERS, frozenset({"grey", "numbers"})),
+        Format("TSV", (".tsv",), _NUMBERS, frozenset({"grey", "numbers"})),
         Format(
             "WAV",
             (".wav", ".wave", ".bwf", ".rf64"),
@@ -161,14 +166,14 @@ FORMATS: dict[str, Format] = _table(
 
 _BY_SUFFIX = {suffix: row.name for row in FORMATS.values() for suffix in row.suffixes} | {
     ".mpo": "JPEG",
-    ".tsv": "CSV",
     ".txt": "CSV",
 }
 
 
 def suffix_format(name: str) -> str | None:
     """Format that the suffix of `name` stands for, or None: a hint, the contents decide."""
-    return _BY_SUFFIX.get(os.path.splitext(name)[1].lower())  # noqa: PTH122 - names, not paths
+    found = _BY_SUFFIX.get(os.path.splitext(name)[1].lower())  # noqa: PTH122 - names, not paths
+    return "CSV" if found in TEXTS else found  # read alike: a text shows what stands between
 
 
 def writable_suffixes() -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from convcli.errors import InputError, OutputError
 from convcli.io.described import redescribed
 from convcli.io.files import check_target, replacing_all
-from convcli.io.formats import FORMATS
+from convcli.io.formats import FORMATS, TEXTS
 from convcli.io.settle import settle
 from convcli.record import record
 
@@ -154,7 +154,7 @@ def _same(name: str, source: str) -> bool:
 def holds_channels(image: Image, form: str) -> bool:
     """Whether a format takes so many channels in one file, whatever they mean."""
     plain = image.layout == "numbers"
-    if form == "CSV":
+    if form in TEXTS:
         return bool(image.samples.shape[2] == 1)
     return not plain or "numbers" in FORMATS[form].layouts
 

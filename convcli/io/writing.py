@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from convcli.errors import ConvError, OutputError
-from convcli.io.formats import FORMATS, LEVELLED, Format
+from convcli.io.formats import FORMATS, LEVELLED, TEXTS, Format
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -150,10 +150,10 @@ def _encoded(image: Image, row: Format, *, quality: int, lossless: bool) -> byte
         from convcli.io import npy
 
         return npy.encode(image)
-    if row.name == "CSV":
+    if row.name in TEXTS:
         from convcli.io import csv_text
 
-        return csv_text.encode(image)
+        return csv_text.encode(image, TEXTS[row.name])
     if row.name in {"PGM", "PPM", "PNM", "PAM", "PFM"}:
         from convcli.io import pnm_write
 
@@ -177,9 +177,9 @@ def check_fit(image: Image, format: str, *, name: str = "The picture") -> None: 
     if dtype not in row.dtypes:
         raise _depth_error(dtype, row, name)
     rows, columns, channels = image.samples.shape
-    if format == "CSV" and channels > 1:
+    if format in TEXTS and channels > 1:
         raise OutputError(
-            f"{name} has {channels} channels; CSV holds one.",
+            f"{name} has {channels} channels; {format} holds one.",
             "Write .npy, or make one of them: --channels sum.",
         )
     if image.layout == "sound" and rows > 1:
@@ -214,9 +214,9 @@ def _layout_error(image: Image, row: Format, name: str) -> OutputError:
         return OutputError(
             f"{name} has alpha; {row.name} holds none.", "Say --alpha drop, or write PNG."
         )
-    if row.name == "CSV":
+    if row.name in TEXTS:
         channels = image.samples.shape[2]
-        return OutputError(f"{name} has {channels} channels; CSV holds one.", "Write .npy.")
+        return OutputError(f"{name} has {channels} channels; {row.name} holds one.", "Write .npy.")
     kinds = " or ".join(sorted(row.layouts))
     return OutputError(
         f"{name} is {image.layout}; convcli writes {row.name} of {kinds} only.", "Write PNG."
