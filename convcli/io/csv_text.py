@@ -53,7 +53,7 @@ def probe(data: bytes, name: str) -> Header:
     """Header of a text of numbers: the sides by its first line, the dtype by all of it."""
     lines = _csv_lines(data, name)
     columns = len(_splitter(lines[0][1])(lines[0][1]))
-    words = [word for _, line in lines for word in re.split(r"[\s,;]+", line) if word]
+    words = re.sub(r"[,;]", " ", "\n".join(line for _, line in lines)).split()
     whole = all(map(_WHOLE.fullmatch, words))
     dtype = _dtype([int(word) for word in words] if whole else [0.0])
     rows, columns = _laid(len(lines), columns)
@@ -72,15 +72,53 @@ def decode(data: bytes, name: str, *, max_pixels: int | None) -> Image:
     split = _splitter(lines[0][1])
     columns = len(split(lines[0][1]))
     check_size(name, columns, len(lines), max_pixels)
-    rows = [_row(split(line), columns, f"{name}:{at}") for at, line in lines]
-    array = np.array(rows, _dtype([value for row in rows for value in row]))
-    shape = _laid(len(rows), columns)
+    values = _values(lines, split, columns, name)
+    shape = _laid(len(lines), columns)
     return Image(
-        array.reshape(*shape, 1),
+        np.array(values, _dtype(values)).reshape(*shape, 1),
         "numbers",
-        ndim=min(len(rows), _PLAIN),
-        column=len(rows) > shape[0],
+        ndim=min(len(lines), _PLAIN),
+        column=len(lines) > shape[0],
     )
+
+
+def _values(
+    lines: list[tuple[int, str]], split: Callable[[str], list[str]], columns: int, name: str
+) -> list[float]:
+    """All numbers in a row, int where all are whole; a word's place is made only to complain."""
+    rows = [split(line) for _, line in lines]
+    words = [word.strip() for row in rows for word in row]
+    even = all(len(row) == columns for row in rows)
+    number = int if all(map(_WHOLE.fullmatch, words)) else _number
+    try:
+        if even:
+            return [*map(number, words)]
+    except ValueError:
+        pass
+    raise _wrong(lines, rows, columns, name)
+
+
+def _number(word: str) -> float:
+    return float(word.replace("_", "?"))  # 1_000 is Python's own idea
+
+
+def _wrong(
+    lines: list[tuple[int, str]], rows: list[list[str]], columns: int, name: str
+) -> InputError:
+    """The first row of another length, or the first word that is no number."""
+    for (line, _), row in zip(lines, rows, strict=True):
+        if len(row) != columns:
+            told = f"{len(row)} numbers, the rows above have {columns}"
+            return InputError(f"{name}:{line}: {told}.", "Make them equal.")
+        for at, word in enumerate(map(str.strip, row), 1):
+            try:
+                _number(word)
+            except ValueError:
+                return InputError(
+                    f"{name}:{line}, column {at}: {word[:40]!r} is not a number.",
+                    "Write 1.5 or 2e-3; begin a heading with #, or leave it out.",
+                )
+    raise AssertionError(name)
 
 
 def _laid(rows: int, columns: int) -> tuple[int, int]:
@@ -90,32 +128,12 @@ def _laid(rows: int, columns: int) -> tuple[int, int]:
 
 def _dtype(values: list[float]) -> str:
     """The smallest of int64, uint64 and float64 that holds every value."""
-    if not all(type(value) is int for value in values):
+    if type(values[0]) is not int:  # one is as all are
         return "float64"
     low, high = min(values), max(values)
     if low >= -(1 << 63) and high < 1 << 63:
         return "int64"
     return "uint64" if low >= 0 and high < 1 << 64 else "float64"
-
-
-def _row(words: list[str], columns: int, place: str) -> list[float]:
-    if len(words) != columns:
-        raise InputError(
-            f"{place}: {len(words)} numbers, the rows above have {columns}.", "Make them equal."
-        )
-    return [_number(word.strip(), f"{place}, column {at}") for at, word in enumerate(words, 1)]
-
-
-def _number(word: str, place: str) -> float:
-    if _WHOLE.fullmatch(word):
-        return int(word)
-    try:
-        return float(word.replace("_", "?"))  # 1_000 is Python's own idea
-    except ValueError:
-        raise InputError(
-            f"{place}: {word[:40]!r} is not a number.",
-            "Write 1.5 or 2e-3; begin a heading with #, or leave it out.",
-        ) from None
 
 
 def encode(image: Image, between: str = ",") -> bytes:
