@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from convcli.errors import KernelError
 from convcli.kernels.algebra import FUNCTIONS
 from convcli.kernels.document import MAX_BYTES
-from convcli.kernels.fields import fits_name, safe_name
+from convcli.kernels.fields import LONGEST_NAME, fits_name, safe_name
 from convcli.kernels.library import is_file_name
 from convcli.kernels.number import shown, simplest
 from convcli.record import record
@@ -56,7 +56,8 @@ def refuse_name(name: str) -> None:
     if not fits_name(name):
         raise KernelError(
             f"{shown(name)} is no name of a kernel.",
-            "A name holds letters, digits and - _ . +, and begins with a letter or digit.",
+            "A name begins with a letter or digit, and holds letters, digits and - _ . +;"
+            f" {LONGEST_NAME} at most.",
         )
     if name.split(".", maxsplit=1)[0].lower() in _DEVICES or name.endswith("."):
         raise KernelError(f"{shown(name)} is no file name on Windows.", "Choose another name.")
