@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -59,13 +60,21 @@ def test_npy_keeps_shape_dtype_and_values(dtype: str, shape: tuple[int, ...], or
         np.array([object()], dtype=object),
         np.zeros(2, [("a", int)]),
         np.zeros(2, "datetime64[s]"),
+        np.zeros(2, np.longdouble),
     ],
 )
 def test_npy_of_other_things_is_refused(array: Any) -> None:
-    with pytest.raises(InputError, match=r"x\.npy"):
-        decode(saved(array), "x.npy", max_pixels=None)
-    with pytest.raises(InputError, match=r"x\.npy"):
-        probe(saved(array), "x.npy")
+    for reader in (partial(decode, max_pixels=None), probe):
+        with pytest.raises(InputError, match=r"x\.npy (holds|has shape)") as caught:
+            reader(saved(array), "x.npy")
+        assert caught.value.hint.startswith("convcli takes ")
+
+
+@pytest.mark.parametrize("descr", ["garbage", "<M8[zz]", "<i3", "", "\\x00", "3f8", "<f8,<f8"])
+def test_npy_of_no_dtype_is_refused_in_plain_words(descr: str) -> None:
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': (1,)}}"
+    with pytest.raises(InputError, match=r"x\.npy holds '.*'\."):
+        probe(npy_header(text), "x.npy")
 
 
 def npy_header(text: str) -> bytes:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from io import BytesIO
 from typing import Any
 
@@ -19,7 +20,7 @@ from convcli.io.settle import native
 
 _MAGIC = b"\x93NUMPY"
 _HEADER_LIMIT = 10_000  # bytes; numpy's own limit
-_TOO_WIDE = {"12", "16"}  # bytes of a long double, by platform
+_DESCR = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")  # long doubles have 12 or 16 bytes
 _SOLID = 3  # dimensions that an image has
 
 
@@ -33,13 +34,16 @@ def _npy_header(data: bytes, name: str) -> tuple[Any, tuple[int, ...], bool, int
     if data[:6] != _MAGIC or data[6] not in {1, 2} or not 0 < length <= _HEADER_LIMIT:
         raise damaged(name, "its .npy header is none convcli knows")
     descr, shape, fortran = _fields(data[start : start + length], name)
-    if not isinstance(descr, str) or np.dtype(descr).kind not in "biuf" or descr[2:] in _TOO_WIDE:
+    if not isinstance(descr, str) or not _DESCR.fullmatch(descr):
         raise InputError(
             f"{name} holds {descr!r}.", "convcli takes bool, integers and floats of up to 64 bits."
         )
     whole = isinstance(shape, tuple) and all(type(side) is int and side > 0 for side in shape)
     if not whole or not 1 <= len(shape) <= _SOLID:
-        raise InputError(f"{name} has shape {shape!r}.", "1, 2 or 3 dimensions, none of them empty")
+        raise InputError(
+            f"{name} has shape {shape!r}.",
+            "convcli takes 1, 2 or 3 dimensions, none of them empty.",
+        )
     return np.dtype(descr), shape, bool(fortran), start + length
 
 
