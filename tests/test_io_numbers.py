@@ -177,6 +177,11 @@ def test_bad_text_says_where(text: bytes, said: str) -> None:
         decode(text, "x.csv", max_pixels=10)
 
 
+def test_text_of_separators_alone_has_a_place() -> None:
+    with pytest.raises(InputError, match=r"x\.csv:1, column 1: '' is not a number"):
+        probe(b";;\n", "x.csv")
+
+
 def test_a_heading_hears_how_it_may_stay() -> None:
     with pytest.raises(InputError, match=r"x\.csv:1, column 1: 'time' is not") as caught:
         decode(b"time,value\n0,1\n", "x.csv", max_pixels=None)

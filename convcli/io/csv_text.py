@@ -54,6 +54,8 @@ def probe(data: bytes, name: str) -> Header:
     lines = _csv_lines(data, name)
     columns = len(_splitter(lines[0][1])(lines[0][1]))
     words = re.sub(r"[,;]", " ", "\n".join(line for _, line in lines)).split()
+    if not words:
+        raise _not_a_number("", f"{name}:{lines[0][0]}, column 1")
     whole = all(map(_WHOLE.fullmatch, words))
     dtype = _dtype([int(word) for word in words] if whole else [0.0])
     rows, columns = _laid(len(lines), columns)
@@ -114,11 +116,15 @@ def _wrong(
             try:
                 _number(word)
             except ValueError:
-                return InputError(
-                    f"{name}:{line}, column {at}: {word[:40]!r} is not a number.",
-                    "Write 1.5 or 2e-3; begin a heading with #, or leave it out.",
-                )
+                return _not_a_number(word, f"{name}:{line}, column {at}")
     raise AssertionError(name)
+
+
+def _not_a_number(word: str, place: str) -> InputError:
+    return InputError(
+        f"{place}: {word[:40]!r} is not a number.",
+        "Write 1.5 or 2e-3; begin a heading with #, or leave it out.",
+    )
 
 
 def _laid(rows: int, columns: int) -> tuple[int, int]:
