@@ -135,6 +135,9 @@ def test_check_tells_every_fault_of_every_file(
     assert "in 3 kernel files" in told.err
     assert run(["kernels", "check", str(tmp_path / "good.yaml")]) == 0
     assert run(["kernels", "check", str(tmp_path / "none.yaml")]) == 4
+    (tmp_path / "empty").mkdir()
+    assert run(["kernels", "check", str(tmp_path / "empty")]) == 4
+    assert "empty holds no kernel files.\nThey end in .yaml" in capsys.readouterr().err
 
 
 def test_all_shipped_kernels_are_right(capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,7 @@ def command(paths: tuple[Path, ...], strict: bool, kernels: tuple[Path, ...]) ->
     from convcli.kernels.lint import warnings
 
     places = search_path(kernels)
-    files = list(_files(paths or tuple(place.path for place in places)))
+    files = list(_named(paths) if paths else (file for place in places for file in place.files()))
     faults, warned = 0, 0
     for file in files:
         found = check_file(file, places)
@@ -65,12 +65,18 @@ def _sum_up(faults: int, warned: int, files: int) -> None:
     click.echo(f"{' and '.join(told)} in {terminal.count(files, 'kernel file')}.", err=True)
 
 
-def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
+def _named(paths: tuple[Path, ...]) -> Iterator[Path]:
+    """Files and those of folders; a folder of none would pass any check unseen."""
+    from convcli.kernels.kernelfile import KERNEL_SUFFIXES
     from convcli.kernels.library import Place
 
     for path in paths:
         if os.path.isdir(path):  # noqa: PTH112 - a name of any length
-            yield from Place(path, str(path)).files()
+            found = list(Place(path, str(path)).files())
+            if not found:
+                wanted = ", ".join(KERNEL_SUFFIXES)
+                raise InputError(f"{path} holds no kernel files.", f"They end in {wanted}.")
+            yield from found
         elif os.path.exists(path):  # noqa: PTH110 - as above
             yield path
         else:
