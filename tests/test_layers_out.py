@@ -100,6 +100,7 @@ def test_float_pages_keep_every_value(image: NDArray[np.uint8]) -> None:
     [
         ("o-{filter}.png", ["o-1.png", "o-2.png", "o-3.png"]),
         ("o-{filter:02d}.png", ["o-01.png", "o-02.png", "o-03.png"]),
+        ("o-{filter:d}.png", ["o-1.png", "o-2.png", "o-3.png"]),
         ("o-{filter:02}.png", ["o-01.png", "o-02.png", "o-03.png"]),
         ("{filter}.tif", ["1.tif", "2.tif", "3.tif"]),
         ("{filter:3d}-{filter}.npy", ["001-1.npy", "002-2.npy", "003-3.npy"]),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from convcli.io.image import Image, Layout
 
 _FIELD = re.compile(r"\{filter(?::([^{}]*))?\}")
-_FORMAT = re.compile(r"(?:0?([1-9])d?)?")
+_FORMAT = re.compile(r"(?:0?([1-9]))?d?")
 _FLAT = 2  # dimensions of one filter's numbers
 WAYS = "Write numbers: -o out.npy; pages: -o out.tif; or a file for each: -o 'out-{filter}.png'."
 
