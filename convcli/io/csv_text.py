@@ -18,7 +18,7 @@ from convcli.io.image import Header, Image
 from convcli.io.limits import check_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _WHOLE = re.compile(r"[-+]?[0-9]{1,20}")
 _PLAIN = 2  # dimensions that text can hold
@@ -97,27 +97,26 @@ def _values(
             return [*map(number, words)]
     except ValueError:
         pass
-    raise _wrong(lines, rows, columns, name)
+    raise next(_faults(lines, rows, columns, name))
 
 
 def _number(word: str) -> float:
     return float(word.replace("_", "?"))  # 1_000 is Python's own idea
 
 
-def _wrong(
+def _faults(
     lines: list[tuple[int, str]], rows: list[list[str]], columns: int, name: str
-) -> InputError:
-    """The first row of another length, or the first word that is no number."""
+) -> Iterator[InputError]:
+    """Rows of another length, and words that are no numbers, in the order of the text."""
     for (line, _), row in zip(lines, rows, strict=True):
         if len(row) != columns:
             told = f"{len(row)} numbers, the rows above have {columns}"
-            return InputError(f"{name}:{line}: {told}.", "Make them equal.")
+            yield InputError(f"{name}:{line}: {told}.", "Make them equal.")
         for at, word in enumerate(map(str.strip, row), 1):
             try:
                 _number(word)
             except ValueError:
-                return _not_a_number(word, f"{name}:{line}, column {at}")
-    raise AssertionError(name)
+                yield _not_a_number(word, f"{name}:{line}, column {at}")
 
 
 def _not_a_number(word: str, place: str) -> InputError:
