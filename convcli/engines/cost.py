@@ -24,7 +24,7 @@ from convcli.engines import NUMPY, WHY, bodies
 from convcli.engines.rank import factors, multiplies, whole
 
 if TYPE_CHECKING:
-    from convcli.spec import Stage
+    from convcli.spec import Pair, Stage
 
 Shape = tuple[int, int, int]
 
@@ -98,8 +98,8 @@ def _spectral(stage: Stage, size: tuple[int, int]) -> float:
     every row of tiles, which is a window of its own.
     """
     filters, in_channels = stage.bank.shape[:2]
-    sides = tile(stage, size)
-    both = transforms(stage, size, sides) / (size[0] * size[1])
+    both, sides = transforms(stage, size)
+    both /= size[0] * size[1]
     windows = ceil(size[0] / kept(stage, size))
     kernels = filters * in_channels * windows * 3.0 * sides[0] * sides[1]
     share = 0.5 + 0.5 * in_channels / filters + 0.1 * (in_channels - 1)
@@ -107,13 +107,9 @@ def _spectral(stage: Stage, size: tuple[int, int]) -> float:
     return float(both * share + kernels / outputs)
 
 
-@lru_cache(maxsize=256)
 def tile(stage: Stage, size: tuple[int, int]) -> tuple[int, int]:
     """Rows and columns of the transforms that filter an output of that size soonest."""
-    sides = LENGTHS if max(stage.reach(0), stage.reach(1)) <= LENGTHS[-1] else LONGER
-    rows = (1,) if sides is LONGER and size[0] == stage.reach(0) == 1 else sides
-    ways = ((transforms(stage, size, (n, m)), (n, m)) for n, m in product(rows, sides))
-    return min(ways)[1]
+    return transforms(stage, size)[1]
 
 
 def kept(stage: Stage, size: tuple[int, int]) -> int:
@@ -124,17 +120,27 @@ def kept(stage: Stage, size: tuple[int, int]) -> int:
     return min(size[0], high * (1 + across % 2))
 
 
-def transforms(stage: Stage, size: tuple[int, int], sides: tuple[int, int]) -> float:
-    """Nanoseconds of one channel there and back, in tiles of `sides`; infinite if too small."""
-    tiles = 1
-    for axis in (0, 1):
-        room = sides[axis] - stage.reach(axis)
-        if room < 0:
-            return inf
-        tiles *= ceil(size[axis] / (room // stage.stride[axis] + 1))
-    area = sides[0] * sides[1]
-    # Two tiles share a transform. A sample costs as much as there are passes over a tile in the
-    # second-level cache, more beyond it, and its loading.
+def transforms(stage: Stage, size: tuple[int, int]) -> tuple[float, tuple[int, int]]:
+    """Nanoseconds of one channel there and back, in the tiles that take the fewest, and those."""
+    return _soonest((stage.reach(0), stage.reach(1)), stage.stride, size)
+
+
+@lru_cache(maxsize=1024)
+def _soonest(reach: Pair, stride: Pair, size: Pair) -> tuple[float, Pair]:
+    sides = LENGTHS if max(reach) <= LENGTHS[-1] else LONGER
+    rows = (1,) if sides is LONGER and size[0] == reach[0] == 1 else sides
+    down, across = (
+        {n: ceil(size[k] / ((n - reach[k]) // stride[k] + 1)) for n in lengths if n >= reach[k]}
+        for k, lengths in enumerate((rows, sides))
+    )
+    ways = ((_tiles(down[n] * across[m], n * m), (n, m)) for n, m in product(down, across))
+    return min(ways, default=(inf, (rows[-1], sides[-1])))
+
+
+def _tiles(tiles: int, area: int) -> float:
+    """Nanoseconds of so many transforms of an area, there and back; two tiles share one."""
+    # A sample costs as much as there are passes over a tile in the second-level cache, more beyond
+    # it, and its loading.
     level = log2(area)
     each = 2.65 + 0.19 * min(level - 12, 4) + 1.2 * max(level - 16, 0)
     return (tiles + tiles % 2) * area * each
