@@ -46,7 +46,7 @@ FOLDER = "CONVCLI_SANITIZED"
 
 FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g1 -O1"
 TESTS = "any_stage or in_doubt or in_memory or many_channels or chunks or groups_of_rows"
-TESTS += " or go_anywhere or many_tiles or fit or given_back or index_vectors"
+TESTS += " or go_anywhere or many_tiles or fit or given_back or index_vectors or three or may_lie"
 
 SIZES, KERNELS, STRIDES, DILATIONS = range(1, 10), range(1, 10), range(1, 5), range(1, 4)
 AXES = [*product(SIZES, KERNELS, STRIDES, DILATIONS)]

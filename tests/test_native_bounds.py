@@ -289,6 +289,37 @@ def added(stage: Stage, total: Any, plane: Values, pair: Any, group: Group, *, f
     return total
 
 
+def worst_walking(column: Values, row: Values, largest: float) -> float:
+    """What sums can be off that walk down (`walk.h`): along the row first, its middle at first."""
+
+    def line(weights: Values, most: float, first: list[int]) -> float:
+        sizes = abs(weights)
+        rounded = abs(weights.astype(np.float32).astype(np.float64) - weights).sum()
+        partial = sum(float(sizes[first[: n + 1]].sum()) for n in range(1, len(first)))
+        return float(most * (rounded + bounds.U * (sizes.sum() + partial)))
+
+    mirrored = np.array([2 * row[0], row[1]])  # two samples are added without error, then weighed
+    off = line(mirrored, largest, [1, 0])
+    most = largest * float(abs(row).sum()) + off
+    return off * float(abs(column).sum()) + line(column, most, [0, 1, 2])
+
+
+@pytest.mark.parametrize("whole", [None, 0, 1])
+def test_no_sum_that_walks_is_further_off_than_the_bound(whole: int | None) -> None:
+    rng = np.random.default_rng(whole)
+    for _ in range(200):
+        column, half = (
+            rng.standard_normal(3) * 10.0 ** rng.uniform(-3, 3, 3),
+            rng.standard_normal(2),
+        )
+        row = np.array([half[0], half[1], half[0]])
+        if whole is not None:
+            (column, row)[whole][:] = rng.integers(1, 9, 3)[[0, 1, 0]]
+        stage = stage_of(np.outer(column, row)[None, None])
+        bound = bounds.sum_error(stage, 0, CENTRE, [[[(column, row)]]])
+        assert worst_walking(column, row, CENTRE) <= bound
+
+
 @pytest.mark.parametrize("total", [1, 9, 131071, 131072, 131073, 200_000])
 def test_whole_taps_have_no_error_below_2_to_the_24(total: int) -> None:
     for bank in ([[total]], [[total - 1, 1]], [[1], [1 - total]], [[1, 1 - total]]):
