@@ -11,7 +11,7 @@ from PIL import Image
 from convcli.batch import patterns
 from convcli.batch.inputs import Choice, Found, find, names_in
 from convcli.batch.task import Input
-from convcli.batch.tree import natural
+from convcli.batch.tree import in_order
 from convcli.errors import InputError, UsageError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="such names and links are POSIX's")
@@ -52,8 +52,8 @@ def test_a_folder_is_searched_in_natural_order_files_first() -> None:
 
 
 def test_natural_order() -> None:
-    names = ["b", "a10", "A2", "a2", "a", "10", "9", ""]
-    assert sorted(names, key=natural) == ["", "9", "10", "a", "A2", "a2", "a10", "b"]
+    names = ["b", "a10", "a2", "A2", "a", "10", "9", ""]
+    assert in_order(names) == ["", "9", "10", "a", "A2", "a2", "a10", "b"]
 
 
 @pytest.mark.usefixtures("place")

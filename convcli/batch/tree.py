@@ -16,7 +16,7 @@ from convcli.errors import InputError
 from convcli.record import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     Entry = os.DirEntry[str]
     Identity = tuple[int, int] | str
@@ -69,18 +69,19 @@ def _listed(path: str) -> tuple[list[Entry], list[str], list[str]]:
     linked: list[str] = []
     try:
         with os.scandir(path) as entries:
-            for entry in entries:
-                if not _is_folder(entry):
-                    files.append(entry)
-                else:
-                    (linked if entry.is_symlink() else folders).append(entry.name)
+            found = {entry.name: entry for entry in entries}
     except OSError as error:
         raise InputError(
             f"The folder {path} can't be searched: {error.strerror}.",
             f"Leave it out: --exclude '{os.path.basename(path)}'",
         ) from None
-    files.sort(key=lambda entry: natural(entry.name))
-    return files, sorted(folders, key=natural), sorted(linked, key=natural)
+    for name in in_order(found):
+        entry = found[name]
+        if not _is_folder(entry):
+            files.append(entry)
+        else:
+            (linked if entry.is_symlink() else folders).append(name)
+    return files, folders, linked
 
 
 def _is_folder(entry: Entry) -> bool:
@@ -90,11 +91,15 @@ def _is_folder(entry: Entry) -> bool:
         return False
 
 
-def natural(name: str) -> tuple[list[str | int], str]:
-    """What names are sorted by: 2 before 10, a beside A."""
+def in_order(names: Iterable[str]) -> list[str]:
+    """2 before 10, a beside A; names that are the same so are in the order of their letters."""
+    return sorted(sorted(names), key=_natural)
+
+
+def _natural(name: str) -> list[str | int]:
     parts: list[str | int] = list(_DIGITS.split(name.casefold()))
-    parts[1::2] = map(int, parts[1::2])
-    return parts, name
+    parts[1::2] = [int(digits) for digits in parts[1::2]]
+    return parts
 
 
 def identity(path: str) -> Identity:
