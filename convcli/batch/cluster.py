@@ -188,7 +188,7 @@ class Cluster(Crew):
         if flight.lost >= TRIES:
             self._fail(flight, _killer(flight))
             return
-        flight.task = replace(flight.task, overwrite=True)
+        flight.task = flight.task._replace(overwrite=True)
         self._waiting.appendleft(flight)
 
     def _fail(self, flight: Flight, error: ConvError) -> None:

@@ -130,5 +130,5 @@ class Coming:
     def _anew(self, task: Task) -> Task:
         """What changed while it was watched is newer than its result, whatever its time says."""
         if task.skip and self._wanted.exists == "newer" and task.source.path in self._came:
-            return replace(task, skip="", overwrite=True)
+            return task._replace(skip="", overwrite=True)
         return task

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import itertools
 import os
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -70,14 +69,14 @@ def _skip(task: Task, names: Names) -> Task:
     there = names.there(task)
     if len(there) < len(task.files):
         said = f"{len(there)} of its {len(task.files)} files exist, as {there[0]} does"
-        return replace(task, skip=f"{said}; --exists newer or overwrite makes them whole")
-    return replace(task, skip=f"{task.target} exists")
+        return task._replace(skip=f"{said}; --exists newer or overwrite makes them whole")
+    return task._replace(skip=f"{task.target} exists")
 
 
 def _newer(task: Task, _: Names) -> Task:
     if task.source.mtime > min(map(_written, task.files)):
-        return replace(task, overwrite=True)
-    return replace(task, skip=f"{task.target} is not older than its input")
+        return task._replace(overwrite=True)
+    return task._replace(skip=f"{task.target} is not older than its input")
 
 
 def _written(name: str) -> int:
@@ -92,7 +91,7 @@ def _rename(task: Task, names: Names) -> Task:
 
 
 def _overwrite(task: Task, _: Names) -> Task:
-    return replace(task, overwrite=True)
+    return task._replace(overwrite=True)
 
 
 EXISTS: dict[str, Rule] = {

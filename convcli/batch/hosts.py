@@ -126,8 +126,8 @@ _SHARE = "Inputs and results must lie on a disk that all machines have under one
 
 def absolute(task: Task) -> Task:
     """Workers are in other folders."""
-    source = replace(task.source, path=os.path.abspath(task.source.path))
-    return replace(task.moved(os.path.abspath), source=source)
+    source = task.source._replace(path=os.path.abspath(task.source.path))
+    return task.moved(os.path.abspath)._replace(source=source)
 
 
 def serve(request: bytes) -> bytes:

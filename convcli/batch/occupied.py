@@ -7,7 +7,6 @@ What lies where results are to go, and what becomes of it by the rules of `exist
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -47,7 +46,7 @@ def existing(
     for task in tasks:
         there = [name for name in task.files if _is_there(name, task, disk, folders)]
         if there and ours(there, task, before):
-            task = replace(task, overwrite=True)  # noqa: PLW2901 - the same, told more of
+            task = task._replace(overwrite=True)  # noqa: PLW2901 - the same, told more of
         elif there:
             found[task.number] = there
         settled.append(task)

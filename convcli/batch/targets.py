@@ -14,7 +14,6 @@ below a file, or may not be written. What exists already is dealt with by `exist
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -144,7 +143,7 @@ def _fit(task: Task, wanted: Wanted, before: Resumption | None) -> Task:
     """A task into one file, or a series, that may be written, or is left out by the rule."""
     rule, there = EXISTS[wanted.exists], list(filter(io.occupied, task.files))
     if ours(there, task, before):
-        task = replace(task, overwrite=True)
+        task = task._replace(overwrite=True)
     elif rule.settle and there:
         task = rule.settle(task, Names(Disk(), {}))
     for name in () if task.skip else task.files:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.record import record
 
@@ -24,8 +24,7 @@ STANDARD = "-"
 """What standard input and output are called."""
 
 
-@record
-class Input:
+class Input(NamedTuple):  # not a record: 100 000 are made at once, and sent to other processes
     """
     A file to be read: its `path` as it is opened, `-` for standard input.
 
@@ -41,8 +40,7 @@ class Input:
     mtime: int = 0
 
 
-@record
-class Task:
+class Task(NamedTuple):  # as above
     """
     One output to be made of one input: `number` counts from 1, `job` indexes Orders.jobs.
 
@@ -71,11 +69,11 @@ class Task:
     def moved(self, change: Callable[[str], str]) -> Task:
         """The task, each of whose files has the name that `change` makes of it."""
         if not self.series:
-            return replace(self, target=change(self.target))
+            return self._replace(target=change(self.target))
         files = tuple(map(change, self.series.files))
         called = change(self.target)
         series = replace(self.series, called=called, files=files)
-        return replace(self, target=called, series=series)
+        return self._replace(target=called, series=series)
 
 
 @record
