@@ -130,18 +130,18 @@ def _choice(
     if len(filters) == 1:
         return filters[0][0], deflaters[0][0]
     before, sample = _sample(above, rows, step, effort.sample)
-
-    def size(kind: int, deflater: Callable[[], Any]) -> int:
-        deflate = deflater()
-        contents = desk.filtered(before, sample, step, kind).data.cast("B")
-        return len(deflate.compress(contents)) + len(deflate.flush())
-
+    contents = {kind: desk.filtered(before, sample, step, kind).tobytes() for kind, _ in filters}
     quick, weight = deflaters[0]
-    sizes = {kind: size(kind, quick) for kind, _ in filters}
+    sizes = {kind: _size(contents[kind], quick) for kind, _ in filters}
     kind, _ = min(filters, key=lambda each: sizes[each[0]] * each[1])
     found = [(sizes[kind] * weight, quick)]
-    found += [(size(kind, deflater) * factor, deflater) for deflater, factor in deflaters[1:]]
+    found += [(_size(contents[kind], other) * factor, other) for other, factor in deflaters[1:]]
     return kind, min(found, key=lambda each: each[0])[1]
+
+
+def _size(contents: bytes, deflater: Callable[[], Any]) -> int:
+    deflate = deflater()
+    return len(deflate.compress(contents)) + len(deflate.flush())
 
 
 def _sample(above: Samples, rows: Samples, step: int, size: int) -> tuple[Samples, Samples]:
@@ -153,9 +153,12 @@ def _sample(above: Samples, rows: Samples, step: int, size: int) -> tuple[Sample
     width = min(line, max(1, size // count // step) * step)
     down = np.arange(count) * height // count + height // count // 2
     right = np.arange(count) * ((line - width) // step) // max(1, count - 1) * step
-    spots = [(row, slice(left, left + width)) for row, left in zip(down, right, strict=True)]
-    before = [(rows[row - 1] if row else above[0])[across] for row, across in spots]
-    return np.stack(before), np.stack([rows[row, across] for row, across in spots])
+    # Every stretch of this width, wherever it begins: a view, so that picking some copies no others.
+    stretches = np.ndarray((rows.size - width + 1, width), np.uint8, rows, strides=(1, 1))
+    before = stretches[np.maximum(down - 1, 0) * line + right]
+    if down[0] == 0:
+        before[0] = above[0, :width]
+    return before, stretches[down * line + right]
 
 
 def chunk(kind: bytes, *contents: bytes) -> tuple[bytes, ...]:
