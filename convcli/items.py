@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from convcli import io
 from convcli.report import Item
@@ -50,16 +49,15 @@ def item_of(source: str, target: Place, job: Job, plan: Plan, header: io.Header)
     )
 
 
-def done(item: Item, clipped: Clipped, clock: Clock) -> Item:
-    """The figures that every image has at its end."""
-    return replace(
-        item,
-        clipped_below=clipped.below / max(clipped.total, 1),
-        clipped_above=clipped.above / max(clipped.total, 1),
-        seconds=clock.seconds,
-        wall=clock.wall,
-        memory_peak=memory_peak(),
-    )
+def done(item: Item, clipped: Clipped, clock: Clock, **figures: Any) -> Item:  # noqa: ANN401 - of any column
+    """The item, with the figures that every image has at its end, and those of this one."""
+    item.clipped_below = clipped.below / max(clipped.total, 1)
+    item.clipped_above = clipped.above / max(clipped.total, 1)
+    item.seconds, item.wall = clock.seconds, clock.wall
+    item.memory_peak = memory_peak()
+    for name, value in figures.items():
+        setattr(item, name, value)
+    return item
 
 
 def memory_peak() -> int | None:

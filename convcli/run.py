@@ -134,9 +134,9 @@ def _still(  # noqa: PLR0913, PLR0917 - a picture, what is to be done, and who m
             ) as file:
                 size = _sent(_encoded(picture.result, opened, writing, limits), file, clock)
                 frame = picture.frame()
-    item = done(item_of(opened.source, opened.target, job, plan, header), frame.clipped, clock)
+    item = item_of(opened.source, opened.target, job, plan, header)
     notes = (*frame.notes, *_lost(picture.result, opened.form, writing))
-    return replace(item, bytes_out=size, notes=notes, **frame.verified)
+    return done(item, frame.clipped, clock, bytes_out=size, notes=notes, **frame.verified)
 
 
 def _parted(  # noqa: PLR0913, PLR0917 - as `_still`
@@ -206,8 +206,10 @@ def _film(opened: _Opened, job: Job, limits: Limits, writing: Writing, clock: Cl
     first = film.headers[0]
     cut, verified = _together(frames)
     notes = (*film.notes, *io.merged([frame.notes for frame in frames]))
-    return replace(
-        done(item_of(opened.source, opened.target, job, plans[first], first), cut, clock),
+    return done(
+        item_of(opened.source, opened.target, job, plans[first], first),
+        cut,
+        clock,
         **verified,
         frames=len(frames),
         pixels=sum(header.width * header.height for header in film.headers),
@@ -282,10 +284,10 @@ def _streamed(
                 size = file.seek(0, os.SEEK_END)
             with clock.phase("verify"):
                 verified = compared(part, made) if part and made else {}
-        item = done(item_of(source, target, job, plan, windowed.header), clipped, clock)
+        item = item_of(source, target, job, plan, windowed.header)
         notes = (*first.notes, *plan.notes, *result.notes, *clipped.notes)
         notes += _lost(result, form, writing)
-        return replace(item, bytes_out=size, notes=notes, **verified)
+        return done(item, clipped, clock, bytes_out=size, notes=notes, **verified)
 
 
 def _large(source: TiffWindows, writing: Writing) -> Large:

@@ -153,7 +153,7 @@ def _sample(above: Samples, rows: Samples, step: int, size: int) -> tuple[Sample
     width = min(line, max(1, size // count // step) * step)
     down = np.arange(count) * height // count + height // count // 2
     right = np.arange(count) * ((line - width) // step) // max(1, count - 1) * step
-    # Every stretch of this width, wherever it begins: a view, so that picking some copies no others.
+    # All stretches of this width, wherever they begin, are a view: only those picked are copied.
     stretches = np.ndarray((rows.size - width + 1, width), np.uint8, rows, strides=(1, 1))
     before = stretches[np.maximum(down - 1, 0) * line + right]
     if down[0] == 0:
