@@ -121,8 +121,7 @@ class Filtering:
         """`array` may fill as `ready` says; the `clock` gets the phases decode and filter."""
         self._array, self._plan, self._ready, self._tell = array, plan, ready, tell
         self._clock = clock or Clock()
-        shape = plan.treatment.chain(Samples(array), plan.engines).shape
-        self.samples: NDArray[Any] = np.empty(shape, plan.treatment.finish.scale.dtype)
+        self.samples: NDArray[Any] = np.empty(plan.shape, plan.treatment.finish.scale.dtype)
         self.clipped = Clipped()
         self._there, self._work = 0, self._filtered()
 
@@ -143,10 +142,11 @@ class Filtering:
         tiles = list(windows(chain.shape, self._plan.tile))
         ends = self._ends(treatment, chain, tiles)
         self.clipped.span = ends
+        parts = [(tile, rows_read(chain, tile.bottom)) for tile in tiles]
         work = partial(self._finished, treatment, chain, ends)
-        with closing(ordered(work, tiles, self._plan.workers)) as results:
-            for number, tile in enumerate(tiles, 1):
-                self._wait(rows_read(chain, tile.bottom))
+        with closing(ordered(work, parts, self._plan.workers)) as results:
+            for number, (tile, rows) in enumerate(parts, 1):
+                self._wait(rows)
                 self.clipped.add(next(results))
                 self._tell(number / len(tiles))
                 if number == len(tiles):
@@ -171,8 +171,12 @@ class Filtering:
         spans = ordered(partial(span, chain, levels), tiles, self._plan.workers)
         return told_apart(spans, max(float(array.max()), -float(array.min())), treatment)
 
-    def _finished(self, treatment: Treatment, chain: Source, ends: Ends, tile: Window) -> Clipped:
-        self._ready(rows_read(chain, tile.bottom))
+    def _finished(
+        self, treatment: Treatment, chain: Source, ends: Ends, part: tuple[Window, int]
+    ) -> Clipped:
+        """What was cut of a tile, once so many rows of the input are there."""
+        tile, rows = part
+        self._ready(rows)
         place = self.samples[tile.top : tile.bottom, tile.left : tile.right]
         return finished(treatment, chain, tile, ends, place)
 

@@ -49,8 +49,8 @@ def encode(image: Image, *, compress: int, threads: int | None = None) -> Iterat
         for top in range(0, rows, writer.height):
             image.ready(min(top + writer.height, rows))
             writer.write(image.samples[top : top + writer.height])
-            yield from sink.taken()
-    yield from sink.taken()
+            yield sink.taken()
+    yield sink.taken()
 
 
 class _Gathered:
@@ -62,9 +62,9 @@ class _Gathered:
     def write(self, piece: bytes) -> None:
         self._pieces.append(piece)
 
-    def taken(self) -> list[bytes]:
+    def taken(self) -> bytes:
         pieces, self._pieces = self._pieces, []
-        return pieces
+        return b"".join(pieces)
 
 
 class Writer:

@@ -62,6 +62,8 @@ def native(samples: Samples) -> Samples:
 
 def _reset(metadata: Metadata) -> Metadata:
     exif, xmp = metadata.exif, metadata.xmp
+    if exif is None and xmp is None:
+        return metadata
     return replace(
         metadata,
         exif=upright_exif(exif) if exif else None,
