@@ -222,12 +222,15 @@ def _spelled(text: str) -> str:
 
 def of_input(source: Input, number: int, wish: str) -> Values:
     """The fields of an input; `wish` is the suffix that was asked for, or ""."""
-    name, inext = os.path.splitext(os.path.basename(source.path))
+    base = os.path.basename(source.path)
+    name, _, inext = base.rpartition(".")
+    if not name.strip("."):  # dots that begin a name part nothing off
+        name, inext = base, ""
     return {
         "dir": source.inside.replace(os.sep, "/"),
         "name": name,
-        "inext": inext[1:],
-        "ext": written_as(inext[1:], wish),
+        "inext": inext,
+        "ext": written_as(inext, wish),
         "root": _called(source.root) if source.root else "",
         "index": number,
     }

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from convcli.batch.resume import Resumption
     from convcli.spec import Job
 
+_DOTS = {".", ".."}
+
 
 @record
 class Wanted:
@@ -227,7 +229,8 @@ def _named(
     inputs: Sequence[Input], folder: str, form: Template, wanted: Wanted, jobs: Sequence[Job]
 ) -> Iterator[Task]:
     """Every input with every job, and where the result goes."""
-    words, number, checked = of_jobs(jobs), 0, set[str]()
+    number, checked = 0, set[str]()
+    words = [{word: row[word] for word in row.keys() & form.fields} for row in of_jobs(jobs)]
     folder = os.path.join(folder, "").replace(os.altsep or os.sep, os.sep)
     for index, source in enumerate(inputs, start=1):
         if source.path == STANDARD:
@@ -251,7 +254,7 @@ def _named(
 
 def _parts(form: Template, values: Values) -> list[str]:
     """Folders on the way to a result, and its name."""
-    parts = [part for part in form.fill(values).split("/") if part]
+    parts = [*filter(None, form.fill(values).split("/"))]
     if parts and not values["ext"]:
         parts[-1] = parts[-1].removesuffix(".")
     return parts
@@ -260,7 +263,7 @@ def _parts(form: Template, values: Values) -> list[str]:
 def _target(folder: str, form: Template, values: Values, source: Input, checked: set[str]) -> str:
     """Below the folder, with every name on the way fit to be one; `checked` has those that are."""
     parts = _parts(form, values)
-    if not parts or not parts[-1] or {".", ".."}.intersection(parts):
+    if not parts or not parts[-1] or not _DOTS.isdisjoint(parts):
         raise OutputError(
             f"{source.path}: '{form.text}' gives no name for its result.", "Change --name."
         )
