@@ -30,6 +30,13 @@ Place = tuple[str, str]
 
 Line = tuple[str, dict[str, Any]]
 
+_COUNTED = (
+    *("input", "kernel", "status", "error", "hint", "code", "cause", "engine", "body"),
+    *("wall", "megapixels"),
+    *(f"{phase}_seconds" for phase in PHASES),
+)
+"""Columns that anything is made of here: no more is kept of each image until its last is read."""
+
 LISTED = 10
 """Images that a comparison names of each kind."""
 
@@ -80,12 +87,9 @@ def read_run(path: str) -> Run:
 
     InputError for what is not there, is no report, or is of another schema.
     """
-    run, last = Run(path), {}
-    for number, (kind, facts) in enumerate(_lines(path, Run(path))):
-        if kind == "item":
-            last[_place(facts)] = number
-    ended = 0.0
-    for number, (kind, facts) in enumerate(_lines(path, run)):
+    run, ended = Run(path), 0.0
+    items: dict[Place, tuple[Any, ...]] = {}
+    for kind, facts in _lines(path, run):
         if kind == "run":
             run.heads.append(facts)
             run.wall, ended = run.wall + ended, 0.0
@@ -93,14 +97,14 @@ def read_run(path: str) -> Run:
             run.wall, ended = run.wall + (facts.get("wall") or 0.0), 0.0
         else:
             ended = facts.get("ended") or 0.0
-            if last[_place(facts)] == number:
-                _add(run, item_of(facts))
+            place = facts.get("input", ""), facts.get("kernel", "")
+            items.pop(place, None)  # the later one counts, in its own turn
+            items[place] = tuple(map(facts.get, _COUNTED))
     run.wall += ended
+    for told in items.values():
+        named = zip(_COUNTED, told, strict=True)
+        _add(run, item_of({name: fact for name, fact in named if fact is not None}))
     return run
-
-
-def _place(facts: dict[str, Any]) -> Place:
-    return facts.get("input", ""), facts.get("kernel", "")
 
 
 def _add(run: Run, item: Item) -> None:
