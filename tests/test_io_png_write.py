@@ -19,7 +19,7 @@ from io_pictures import exif, picture, pillow, png_chunks, rgb_profile, samples,
 from PIL import Image as PillowImage
 
 from convcli.errors import OutputError
-from convcli.io import Header, Image, Metadata, encode
+from convcli.io import Header, Image, Metadata, encode, png_strips
 from convcli.io.png import STRIP, Writer
 from convcli.io.png_filters import Desk
 from convcli.io.png_strips import adler_joined
@@ -288,3 +288,24 @@ def test_a_checker_finds_nothing(
 def test_what_the_slow_decoder_reads_is_what_went_in() -> None:
     image = picture("rgb+alpha", "uint16", rows=29, columns=31)
     np.testing.assert_array_equal(slow_png(encode(image, "PNG")), image.samples)
+
+
+@pytest.mark.parametrize(("height", "line"), [(1, 6), (5, 300), (64, 192), (200, 3), (9, 900)])
+def test_a_sample_is_stretches_of_the_strip_and_what_lies_above_them(
+    height: int, line: int
+) -> None:
+    noise = np.random.default_rng(height).integers(0, 256, (height + 1, line), np.uint8)
+    found = png_strips._sample(noise[:1], noise[1:], 3, 1 << 10)  # noqa: SLF001 - shows in sizes only
+    width, places = found[1].shape[1], []
+    for above, own in zip(*found, strict=True):
+        ways = [(row, left) for row in range(height) for left in range(0, line - width + 1, 3)]
+        [(row, left)] = [way for way in ways if (stretch(noise[1:], *way, width) == own).all()]
+        assert (stretch(noise, row, left, width) == above).all()
+        places.append((row, left))
+    assert places == sorted(places)
+    assert len(places) == min(height, max(8, 1024 // line))
+    assert [left for _, left in places] == sorted(left for _, left in places)
+
+
+def stretch(rows: NDArray[Any], row: int, left: int, width: int) -> NDArray[Any]:
+    return rows[row, left : left + width]
