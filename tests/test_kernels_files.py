@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from convcli.errors import KernelError
+from convcli.kernels.document import Findings
 from convcli.kernels.kernel import Bias
 from convcli.kernels.kernelfile import check_file, load_file, read_heading
 
@@ -384,3 +385,24 @@ def test_headings_are_read_without_weights(tmp_path: Path) -> None:
     path.write_text("title: [")
     assert read_heading(path).name == "late"
     assert "is not YAML" in read_heading(path).problem
+
+
+def test_what_is_forgotten_is_told_again() -> None:
+    found = Findings("mine.toml", "a\nb\nc")
+    for _ in range(2):
+        found.at(0, 0, "wrong")
+        found.at(0, 0, "wrong")
+        assert [fault.text for fault in found.faults] == ["wrong"]
+        found.forget()
+        assert not found.faults
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_lines_are_those_of_the_file_whatever_was_asked_before(end: str) -> None:
+    text = "\n".join(map(str, range(40))) + end
+    for first in range(1, 45):
+        found = Findings("mine.yaml", text)
+        written = text.split("\n")
+        assert found.lines_to(first)[:first] == written[:first]
+        assert found.lines_to(first + 3)[: first + 3] == written[: first + 3]
+        assert found.lines == written

@@ -503,7 +503,7 @@ ROWS_OF_3 = {
     "even": [1.0, 2.0, 1.0],
     "odd": [-1.0, 0.0, 1.0],
     "uneven": [1.0, 2.0, 5.0],
-    "nearly even": [1.0, 2.0, 1.0 + 2.0**-21],
+    "nearly even": [1.0, 2.0, 1.0 + 2.0**-13],
 }
 
 KINDS_OF_3 = [*ROWS_OF_3, "even of rank 2", "full rank"]

@@ -104,6 +104,8 @@ class Findings:
     text: str = ""
     faults: list[Fault] = field(default_factory=list)
     _lines: list[str] = field(default_factory=list)
+    _whole: bool = False
+    _told: set[tuple[int, int, str]] = field(default_factory=set)
 
     def add(self, node: Node | None, text: str, note: str = "") -> None:
         """Report a fault at a node, with the line and a caret."""
@@ -112,18 +114,29 @@ class Findings:
 
     def at(self, line: int, column: int, text: str, note: str = "") -> None:
         """Report a fault at a line and column from 1; column 0 shows no line."""
-        shown = excerpt(self.lines, line, column, note) if line and column else ""
-        fault = Fault(self.path, line, column, text, shown)
-        if fault not in self.faults:  # a scale that several kernels share is wrong once
-            self.faults.append(fault)
+        if (line, column, text) not in self._told:  # a scale that kernels share is wrong once
+            self._told.add((line, column, text))
+            shown = excerpt(self.lines_to(line), line, column, note) if line and column else ""
+            self.faults.append(Fault(self.path, line, column, text, shown))
         if len(self.faults) >= MOST_FAULTS:
             raise Broken(text)
 
+    def forget(self) -> None:
+        """Begin anew."""
+        self.faults.clear()
+        self._told.clear()
+
     @property
     def lines(self) -> list[str]:
-        """The lines of the file, split once."""
-        if not self._lines and self.text:
-            self._lines = self.text.split("\n")
+        """All lines of the file."""
+        return self.lines_to(self.text.count("\n") + 1)
+
+    def lines_to(self, last: int) -> list[str]:
+        """The lines up to `last` and perhaps more; few of a million may be all that is shown."""
+        if len(self._lines) < last and not self._whole:
+            parts = self.text.split("\n", 2 * last)
+            self._whole = len(parts) <= 2 * last
+            self._lines = parts if self._whole else parts[:-1]
         return self._lines
 
     def stop(self, line: int, column: int, text: str) -> Broken:

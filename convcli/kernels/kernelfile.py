@@ -127,7 +127,7 @@ def _read(path: Path, wish: Wish) -> tuple[Recipe | None, Findings]:
         recipe = _recipe(root, path, wish, findings)
         if findings.faults and path.suffix.lower() == ".toml":
             # Positions cost a second walk over the text, so only a faulty file pays for them.
-            findings.faults.clear()
+            findings.forget()
             recipe = _recipe(_tree(path, findings, positions=True), path, wish, findings)
     except Broken:
         return None, findings

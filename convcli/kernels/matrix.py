@@ -34,6 +34,8 @@ _TOO_MANY: Final = f"more than {MAX_CELLS} numbers"
 _BLANKS: Final = str.maketrans(",;", "  ")
 # More text than a million numbers of 24 characters can need.
 _LONGEST: Final = 25 * MAX_CELLS
+# Rows of a long text that are read before all are counted: most that is ragged shows here.
+_HEAD: Final = 1 << 16
 
 
 @record
@@ -92,8 +94,12 @@ def _told(slip: Slip, text: str, where: str) -> str:
 
 def scan(text: str) -> Reading:
     """Read a matrix text; mistakes come back as slips, all of them at once."""
-    if len(text) > 2 * MAX_CELLS and _too_many(text):
-        return Reading((), slips=(Slip(0, 0, _TOO_MANY),))
+    if len(text) > 2 * MAX_CELLS:
+        head = _quick(text[: text.rfind("\n", 0, _HEAD) + 1])
+        if head and len(head.slips) == MOST_FAULTS:
+            return head
+        if _too_many(text):
+            return Reading((), slips=(Slip(0, 0, _TOO_MANY),))
     return _quick(text) or _careful(text)
 
 

@@ -186,7 +186,7 @@ class Weighing:
 
     def _place(self, node: Scalar, slip: Slip, wanted: str) -> tuple[int, int]:
         """Find the line of a text block in the file: it begins beside or below its key."""
-        lines = self.fields.findings.lines
+        lines = self.fields.findings.lines_to(node.line + slip.line + 1)
         for line in (node.line + slip.line, node.line + slip.line - 1):
             at = lines[line].find(wanted) if node.line and line < len(lines) else -1
             if at >= 0:
