@@ -194,8 +194,7 @@ def rows_read(source: Source, bottom: int) -> int:
     """How many of the rows of the samples below a chain its first `bottom` rows read."""
     while isinstance(source, Mapped | Filtered):
         if isinstance(source, Filtered):
-            rows = source.stage.needs(0, 0, bottom, source.source.shape[0])
-            bottom = max(1, int(rows.max()) + 1)
+            bottom = source.stage.depth(bottom, source.source.shape[0])
         source = source.source
     return bottom
 

@@ -205,6 +205,20 @@ class Stage:
         read = np.arange(first, last, dtype=np.intp)
         return read if first >= 0 and last <= size else self.padding.index(read, size)
 
+    def depth(self, bottom: int, size: int) -> int:
+        """
+        max(needs(0, 0, bottom, size)) + 1, at least 1: rows of the image that `bottom` rows read.
+
+        What they read goes on without a gap, from above the image: up to `last`, or, where that is
+        beyond the image, to its end; and above it may stand what lies deeper, as with `wrap`.
+        """
+        import numpy as np
+
+        first = -self.added(0)[0]
+        last = first + (bottom - 1) * self.stride[0] + self.reach(0)
+        above = self.padding.index(np.arange(first, min(0, last), dtype=np.intp), size)
+        return max(1, min(last, size), int(above.max(initial=0)) + 1)
+
     def offsets(self, axis: int, length: int) -> tuple[int, list[slice]]:
         """How many outputs `length` needed positions make, and where each tap reads them."""
         stride, dilation = self.stride[axis], self.dilation[axis]

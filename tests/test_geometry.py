@@ -205,6 +205,24 @@ def test_a_span_needs_its_part_of_the_whole(mode: str, extent: Extent) -> None:
                 assert stage.needs(0, start, stop, 6).tolist() == part
 
 
+@pytest.mark.parametrize("extent", ["same", "valid", "full"])
+@pytest.mark.parametrize("mode", MODES)
+def test_the_depth_of_outputs_is_the_last_row_that_they_read(mode: str, extent: Extent) -> None:
+    for size, stride, taps, anchor in product((3, 4, 9), (1, 2, 5), (1, 2, 3), (0, 1)):
+        for pad_by in (None, (11, 0, 0, 0), (0, 0, 11, 0), (2, 0, 7, 0)):
+            stage = line(
+                taps,
+                padding=Padding(mode),
+                extent=extent,
+                stride=(stride, 1),
+                anchor=(min(anchor, taps - 1), 0),
+                pad_by=pad_by,
+            )
+            for bottom in range(1, stage.size(0, size) + 1):
+                deepest = int(stage.needs(0, 0, bottom, size).max())
+                assert stage.depth(bottom, size) == max(1, deepest + 1)
+
+
 def test_offsets_say_where_each_tap_reads() -> None:
     stage = line(3, stride=(3, 1), dilation=(2, 1), extent="valid")
     count, taps = stage.offsets(0, 11)
