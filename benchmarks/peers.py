@@ -103,7 +103,8 @@ def _vips(task: Task) -> list[str]:
 
 
 def _gm(task: Task) -> list[str]:
-    weights = ",".join(f"{cell:.9g}" for row in task.kernel.weights for cell in row)
+    # It divides by the sum itself, and takes no word of more than 2053 characters.
+    weights = ",".join(f"{cell:g}" for row in task.kernel.rows for cell in row)
     return ["gm", "convert", str(task.source), "-convolve", weights, *_sampling(task, "1x1")]
 
 
