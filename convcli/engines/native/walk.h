@@ -68,11 +68,12 @@ INLINE void sum_row(const uint8_t *from, size_t step, const floats *along, enum 
         shorts words = widened(from + (size_t)q * step);
         shorts mirrored = widened(from + (size_t)(SIDE - 1 - q) * step);
         spread(words + (fold == EVEN ? mirrored : twice - mirrored), 2 * centre_float, x);
-        EACH_HALF sum[u] += along[q] * x[u];
+        EACH_HALF sum[u] = FUSED(along[q], x[u], sum[u]);
     }
 }
 
-/* One row further down: sums that lack 1 .. SIDE rows become those that lack one less. */
+/* One row further down: sums that lack 1 .. SIDE rows become those that lack one less. They are FUSED,
+ * since a walk with care must find the very sums whose levels are in doubt. */
 INLINE void walk_down(const uint8_t *from, size_t step, const struct walker *walker, enum fold fold,
                       floats sums[][2], floats *done)
 {
@@ -85,10 +86,9 @@ INLINE void walk_down(const uint8_t *from, size_t step, const struct walker *wal
     EACH_HALF
         UNROLLED for (int i = SIDE - 1; i >= 0; i--)
         {
-            floats sum = walker->down[i * terms] * x[0][u];
-            if (i > 0)
-                sum += sums[i - 1][u];
-            UNROLLED for (int q = 1; q < terms; q++) sum += walker->down[i * terms + q] * x[q][u];
+            const floats *down = walker->down + i * terms;
+            floats sum = i > 0 ? FUSED(down[0], x[0][u], sums[i - 1][u]) : down[0] * x[0][u];
+            UNROLLED for (int q = 1; q < terms; q++) sum = FUSED(down[q], x[q][u], sum);
             *(i == SIDE - 1 ? &done[u] : &sums[i][u]) = sum;
         }
 }
