@@ -582,6 +582,10 @@ def test_rows_of_an_image_may_lie_anywhere(row: str) -> None:
         image[:, 7:43],
         image[4:, :, :],
         image[2:3].repeat(30, 0),
+        np.broadcast_to(image[2:3], image.shape),
+        image[:, 7:43, 0][..., None],
+        image[:, :36].reshape(-1, 12, 9)[:, 3:4],
+        np.ascontiguousarray(image[..., 0])[:, 7:43, None],
     ):
         check(case_of(view, bank), THREE_BY_THREE)
 

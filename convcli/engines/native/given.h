@@ -59,6 +59,11 @@ static int aligned(const Py_buffer *buffer)
     return places % (size_t)buffer->itemsize == 0;
 }
 
+static ptrdiff_t step_over(size_t count, ptrdiff_t each)
+{
+    return (ptrdiff_t)(count * (size_t)each);
+}
+
 static int view_of(const Py_buffer *buffer, const char *name, struct view *view)
 {
     if (buffer->ndim != 3)
@@ -71,9 +76,11 @@ static int view_of(const Py_buffer *buffer, const char *name, struct view *view)
     view->rows = (size_t)buffer->shape[0];
     view->columns = (size_t)buffer->shape[1];
     view->channels = (size_t)buffer->shape[2];
-    view->row = buffer->strides[0];
-    view->column = buffer->strides[1];
-    view->channel = buffer->strides[2];
+    /* A step that is never taken may be of any size, also 0: it becomes what it is where all lies
+     * together. */
+    view->channel = view->channels > 1 ? buffer->strides[2] : buffer->itemsize;
+    view->column = view->columns > 1 ? buffer->strides[1] : step_over(view->channels, view->channel);
+    view->row = view->rows > 1 ? buffer->strides[0] : step_over(view->columns, view->column);
     return 0;
 }
 

@@ -19,11 +19,12 @@
 static int are_near(const struct job *job)
 {
     const struct view *block = &job->block;
-    size_t apart = job->stride_down * job->stride_along * job->dilation_down * job->dilation_along;
+    int near = job->stride_down == 1 && job->stride_along == 1 && job->dilation_down == 1 &&
+               job->dilation_along == 1;
     int filled = 1;
     for (size_t c = 0; c < block->channels; c++)
         filled &= job->fill[c] >= 0 && job->fill[c] <= UINT8_MAX && job->fill[c] == floor(job->fill[c]);
-    return filled && apart == 1 && job->planes == 1 && block->kind == U8 && block->channel == 1 &&
+    return filled && near && job->planes == 1 && block->kind == U8 && block->channel == 1 &&
            block->column == (ptrdiff_t)block->channels;
 }
 
@@ -37,7 +38,8 @@ static enum fold fold_of(const double *row)
     return even ? EVEN : odd ? ODD : UNFOLDED;
 }
 
-/* Whether weights and samples 0..255 let t go beyond bytes; a quarter is more than any margin. */
+/* Whether weights and samples 0..255 let t go beyond bytes; a quarter is what two
+ * margins never reach. */
 static enum range range_of(const struct job *job)
 {
     double gain = job->ending.gain * job->scale[0];
