@@ -31,7 +31,7 @@ Place = tuple[str, str]
 Line = tuple[str, dict[str, Any]]
 
 _COUNTED = (
-    *("input", "kernel", "status", "error", "hint", "code", "cause", "engine", "body"),
+    *("input", "kernel", "status", "hint", "code", "cause", "engine", "body"),
     *("wall", "megapixels"),
     *(f"{phase}_seconds" for phase in PHASES),
 )

@@ -83,14 +83,13 @@ class Failures:
     cause: str
     number: int = 0
     code: int = 0
-    error: str = ""
     hint: str = ""
     first: list[str] = field(default_factory=list)
 
     def add(self, item: Item) -> None:
-        """One more; error and hint are those of the first."""
+        """One more; the hint is that of the first."""
         if not self.number:
-            self.code, self.error, self.hint = item.code, item.error, item.hint
+            self.code, self.hint = item.code, item.hint
         elif self.hint != item.hint:
             self.hint = ""  # what helps one may not help another
         self.number += 1
