@@ -93,16 +93,30 @@ def test_other_kernels_are_compared_by_the_names_of_images(tmp_path: Path) -> No
 
 
 def test_of_a_resumed_run_the_later_item_counts_and_walls_add_up(tmp_path: Path) -> None:
-    name = written(tmp_path / "a.jsonl", item("a"), item("b", cause="empty"))
+    name = written(tmp_path / "a.jsonl", item("a", cause="empty"), item("b"))
     lines = Path(name).read_text().splitlines()
     facts = [json.loads(line) for line in lines]
-    again = {**facts[2], "status": "ok", "cause": "", "ended": 7.0}
+    again = {**facts[1], "status": "ok", "cause": "", "ended": 7.0}
     more = [json.dumps(each) for each in (facts[0], again)]  # killed: it has no summary
     Path(name).write_text("\n".join([*lines, *more]) + '\n{"torn')
     found = read_run(name)
     assert found.summary.counts == {"ok": 2, "skipped": 0, "failed": 0, "planned": 0}
     assert (len(found.heads), found.torn) == (2, True)
+    assert [place[0] for place in found.outcomes] == ["b", "a"]
+    assert found.bodies == {"direct (avx2)": 2}
     assert found.wall == facts[3]["wall"] + 7.0
+
+
+def test_columns_that_are_missing_or_empty_are_no_error(tmp_path: Path) -> None:
+    name = written(tmp_path / "a.jsonl", item("a", wall=2.0))
+    head, line, *_ = Path(name).read_text().splitlines()
+    facts = json.loads(line)
+    bare = {word: facts[word] for word in ("type", "schema", "input") if word in facts}
+    empty = {**dict.fromkeys(facts), **bare, "input": "b"}
+    Path(name).write_text("\n".join([head, json.dumps(bare), json.dumps(empty), ""]))
+    found = read_run(name)
+    assert [place[0] for place in found.outcomes] == ["a", "b"]
+    assert {each.wall for each in found.outcomes.values()} == {0.0}
 
 
 def test_a_torn_document_gives_what_is_whole(tmp_path: Path) -> None:
