@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convcli.errors import KernelError
+from convcli.kernels.document import MOST_FAULTS
 from convcli.kernels.library import find
 from convcli.kernels.matrix import parse_matrix, scan
 from convcli.kernels.number import parse_number
@@ -227,3 +228,13 @@ def test_plain_rows_that_are_ragged_are_told_as_any_others(text: str) -> None:
     plain, careful = scan(text), scan(f"{text} # careful")
     assert plain.slips
     assert plain == careful
+
+
+def test_of_long_texts_the_head_speaks_only_where_it_says_all() -> None:
+    """Too many rows, a hundred of them ragged, and the first all that is read; or but one there."""
+    many = scan("1 2\n" + "1\n" * MOST_FAULTS + "1 2\n" * 600_000)
+    assert [slip.line for slip in many.slips] == [*range(1, MOST_FAULTS + 1)]
+    few = scan("10000 2\n1\n" + "10000 2\n" * 300_000 + "1\n")
+    assert [slip.line for slip in few.slips] == [1, 300_002]
+    whole = scan("10000 2\n" * 300_000)
+    assert (len(whole.matrix), whole.slips) == (300_000, ())
