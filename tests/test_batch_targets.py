@@ -11,7 +11,7 @@ from convcli.api import recipe
 from convcli.batch import places
 from convcli.batch.existing import EXISTS
 from convcli.batch.inputs import Choice, find
-from convcli.batch.naming import FIELDS, template
+from convcli.batch.naming import FIELDS, of_input, template
 from convcli.batch.targets import Targets, Wanted, settle
 from convcli.batch.task import Input, Task
 from convcli.errors import ConvError, OutputError, UsageError
@@ -62,6 +62,13 @@ def test_the_tree_below_each_named_folder_is_kept_and_nothing_is_made() -> None:
     assert names("p", "q", "r/3.png") == ["out/1.png", "out/a/b/1.png", "out/2.png", "out/3.png"]
     assert planned("p").notes == ("out is a new folder",)
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("name", ["a", "a.b", "a.b.c", "a.", ".a", ".a.b", "..a", "...", "a..b"])
+def test_names_end_where_python_says(name: str) -> None:
+    values = of_input(Input(os.path.join("x.y", name)), 1, "png")
+    dot = "." * name.endswith("a.")
+    assert (values["name"], f".{values['inext']}".rstrip(".") + dot) == os.path.splitext(name)
 
 
 def test_every_field_of_a_template() -> None:

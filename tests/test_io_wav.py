@@ -239,6 +239,16 @@ def test_sizes_of_64_bits(outer: bytes) -> None:
         read(payload[: cut + 7])
 
 
+@pytest.mark.parametrize("said", [0x80000000, 0x7FFFF000, 0xFFFFFFFF])
+def test_sizes_of_64_bits_are_never_those_of_a_pipe(said: int) -> None:
+    long = pack("<QQQI", 0, said, 2, 0)
+    payload = file((b"ds64", long), (b"fmt ", described()), (b"data", b"\1\0\2\0"), outer=b"RF64")
+    cut = payload.index(b"data") + 4
+    payload = payload[:cut] + pack("<I", 0xFFFFFFFF) + payload[cut + 4 :]
+    with pytest.raises(InputError, match=f"holds 4 bytes of samples, its header says {said:,}"):
+        read(payload)
+
+
 def test_what_32_bits_do_not_hold_becomes_rf64(monkeypatch: pytest.MonkeyPatch) -> None:
     image = sound("int16", 300, 2, chunks=(INFO,))
     monkeypatch.setattr(wav_write, "_SHORT", 1000)

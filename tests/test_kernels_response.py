@@ -288,6 +288,17 @@ def test_charts_fit_in_a_narrow_terminal(
     assert all(len(line) <= columns for line in below)
 
 
+def test_no_chart_is_narrower_than_its_labels(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "draws", lambda _: True)
+    drawn = set()
+    for columns in ("3", "26"):
+        monkeypatch.setenv("COLUMNS", columns)
+        drawn.add(told(capsys, "gaussian(9)"))
+    assert len(drawn) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "phase"),
     [
