@@ -163,7 +163,7 @@ def test_text_of_numbers(text: str, wanted: list[list[float]], ndim: int) -> Non
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (b"1,2\n3\n", r"x\.csv:2: 1 numbers, the rows above have 2"),
+        (b"1,2\n3\n", r"x\.csv:2: 1 number, the rows above have 2"),
         (b"# a\n\n1,2\n3,4,5\n", r"x\.csv:4: 3 numbers"),
         (b"1,two\n", r"x\.csv:1, column 2: 'two' is not a number"),
         (b"1,,2\n", r"x\.csv:1, column 2: '' is not a number"),

@@ -110,7 +110,8 @@ def _faults(
     """Rows of another length, and words that are no numbers, in the order of the text."""
     for (line, _), row in zip(lines, rows, strict=True):
         if len(row) != columns:
-            told = f"{len(row)} numbers, the rows above have {columns}"
+            numbers = "number" if len(row) == 1 else "numbers"
+            told = f"{len(row)} {numbers}, the rows above have {columns}"
             yield InputError(f"{name}:{line}: {told}.", "Make them equal.")
         for at, word in enumerate(map(str.strip, row), 1):
             try:
