@@ -26,8 +26,9 @@ struct view {
  * low to high if the output is of integers.
  *
  * Sums in single precision, of weights times `weight_gain`, become t by `single_gain` and
- * `single_lift`, either after the response or, if `folded`, at once. `margin` is how near to a half that t may come before the sample must
- * be computed again in double precision; below 0, it never need be. */
+ * `single_lift`, either after the response or, if `folded`, at once. `margin` is how near to a half
+ * that t may come before the sample must be computed again in double precision; below 0, it never
+ * need be. */
 struct ending {
     double gain, lift, low, high;
     double weight_gain, single_gain, single_lift, margin;

@@ -39,7 +39,8 @@ struct pass {
     size_t first_span, stop_span, first_cell, stop_cell, first_weight;
 };
 
-/* Weights (plane, row, column), what all are multiplied by, and where the samples of a plane and a column lie in a row. */
+/* Weights (plane, row, column), what all are multiplied by, and where the samples of a plane and a
+ * column lie in a row. */
 struct weights {
     const double *values;
     double gain;

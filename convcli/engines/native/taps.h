@@ -176,13 +176,14 @@ INLINE void NAMED(block)(const struct span *span, const struct span *stop, const
 #define BLOCKS(height)                                                                             \
     case height:                                                                                   \
         for (size_t x = 0; x < count; x += advance * ACROSS_##height * LANES)                      \
-            NAMED(block)(span, stop, weight, from, x, sums, fresh, ends, height,          \
-                         ACROSS_##height);                                                              \
+            NAMED(block)(span, stop, weight, from, x, sums, fresh, ends, height,                   \
+                         ACROSS_##height);                                                         \
         break;
 
 /* sums[i][0 .. count-1] of a whole program; `rows` are the samples of the group. Up to SLACK samples
- * more are read and written. With `bytes` the last pass writes those, and no sums. The blocks are `advance` times their own width apart: more than 1 if
- * the outputs of a group lie not below each other, but side by side. */
+ * more are read and written. With `bytes` the last pass writes those, and no sums. The blocks are
+ * `advance` times their own width apart: more than 1 if the outputs of a group lie not below each
+ * other, but side by side. */
 static void NAMED(sum)(const NAMED(program) * p, const REAL *const *rows, size_t count,
                        size_t advance, REAL *const *sums, int fresh, struct bytes *bytes)
 {

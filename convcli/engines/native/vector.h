@@ -60,9 +60,9 @@ typedef int32_t wholes __attribute__((vector_size(VECTOR_BYTES)));
 #define FLOATS (VECTOR_BYTES / sizeof(float))
 
 /* a * b + c, always rounded once or always twice: the compiler may choose, but not here and there
- * another way. The vector extensions of C have no least and greatest, no rounding to the nearest whole number (a
- * half to the even one; what no 32 bits can hold becomes the least number there is, or the nearest)
- * and no narrowing that saturates. */
+ * another way. The vector extensions of C have no least and greatest, no rounding to the nearest
+ * whole number (a half to the even one; what no 32 bits can hold becomes the least number there is,
+ * or the nearest) and no narrowing that saturates. */
 #if defined(__AVX512F__)
 #include <immintrin.h>
 #define FUSED(a, b, c) ((floats)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
