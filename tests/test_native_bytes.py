@@ -572,6 +572,17 @@ def test_what_is_cut_beside_a_tie_is_counted_once(row: str, level: int, epsilon:
         check(near_a_tie(case, place, epsilon, level), THREE_BY_THREE)
 
 
+@pytest.mark.parametrize("beyond", [-1.0, 0.3, 0.6, 2.0, 8.0])
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("row", KINDS_OF_3)
+def test_what_goes_little_beyond_bytes_is_counted(row: str, sign: int, beyond: float) -> None:
+    bank = bank_of_three("real", row, 1.0, 1)
+    image = np.tile(np.where(sign * bank > 0, 255, 0).astype("uint8"), (4, 20))[..., None]
+    farthest = 255 * bank[sign * bank > 0].sum()
+    wanted = 255 + beyond if sign > 0 else -beyond
+    check(case_of(image, bank, bias=(float(wanted - farthest),)), THREE_BY_THREE)
+
+
 @pytest.mark.parametrize("row", KINDS_OF_3)
 def test_rows_of_an_image_may_lie_anywhere(row: str) -> None:
     bank = bank_of_three("real", row, 1.0, 1)
