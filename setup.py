@@ -3,7 +3,7 @@ The compiled cores, one for every instruction set, and what undoes the row filte
 stands in `pyproject.toml`.
 
 They are optional: without a compiler the installation succeeds, and NumPy and libpng do the work.
-CONVCLI_BUILD_NATIVE=0 leaves them out; the names of some leave out the other cores.
+CONVCLI_BUILD_NATIVE=0 leaves them out; the names of some leave out the others, but never baseline.
 """
 
 import os
@@ -62,6 +62,7 @@ UNFILTER = Extension(
 
 wanted = os.environ.get("CONVCLI_BUILD_NATIVE", "1").split()
 named = {name: SETS[name] for name in wanted if name in SETS} or SETS
+named = {"baseline": SETS["baseline"], **named}  # it judges which of the others the processor runs
 cores = [core(name, flags) for name, flags in named.items()]
 setup(
     ext_modules=[] if wanted == ["0"] else [*cores, UNFILTER],

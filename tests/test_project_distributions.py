@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,3 +84,23 @@ def test_the_wheel_holds_one_top_level_package_and_its_licence(wheel_names: set[
     tops = {name.split("/")[0] for name in wheel_names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"convcli"}
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in wheel_names)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "left_out"), [("avx2", {"avx512"}), ("baseline", {"avx2", "avx512"}), ("x", set())]
+)
+def test_named_cores_are_built_and_always_the_one_that_judges(
+    wanted: str, left_out: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[set[str]] = []
+    for value in (wanted, "1"):
+        monkeypatch.setenv("CONVCLI_BUILD_NATIVE", value)
+        monkeypatch.setattr("setuptools.setup", lambda **said: made.append(names_of(said)))
+        runpy.run_path(str(ROOT / "setup.py"))
+    some, whole = made
+    assert whole - some == left_out & whole
+    assert "baseline" in whole
+
+
+def names_of(said: dict[str, Any]) -> set[str]:
+    return {each.name.rpartition("._")[2] for each in said["ext_modules"]}
