@@ -32,15 +32,13 @@ if TYPE_CHECKING:
 
     from convcli.kernels.kernel import Kernel
 
-
 _TOKEN: Final = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
     r"|(?P<name>[^\W\d][\w.]*(?:-[\w.]+)*)|(?P<sign>[-+*/(),=]))",
     re.ASCII,
 )
 _ARGUMENT: Final = re.compile(r"[^(),]*")
-_LONGEST: Final = 2000
-_DEEPEST: Final = 40
+_LONGEST, _DEEPEST, _FARTHEST = 2000, 40, 100_000
 _MOST_WORK: Final = 4_000_000
 """Products that are taken, the time of a tenth of a second; cells that are made cost more."""
 _MOST_CELLS: Final = 250_000
@@ -49,9 +47,7 @@ _LONGEST_NUMBER: Final = 4096
 """Bits above or below the line of a fraction; a float needs 1074."""
 _EACH_CELL: Final = 10
 """Products that a cell of a named kernel costs: to make it, to tell its symmetry, to add it."""
-_FARTHEST: Final = 100_000
 FUNCTIONS: Final = {"rotate": 1, "dilate": 2, "transpose": 0, "flip": 0, "mirror": 1}
-
 
 _Value: TypeAlias = Term | Fraction
 
@@ -66,8 +62,7 @@ def calculated(text: str, resolve: Callable[[str], Recipe]) -> Recipe:
     """
     Give the recipe of one kernel that an expression makes; `resolve` finds the kernels it names.
 
-    Raises `MistakeError`, a `KernelError` with the column. The range is `signed` where a kernel's
-    was and the sum is 0.
+    Raises `MistakeError` with the column. Signed where a kernel's range was and the sum is 0.
     """
     flat = re.sub(r"\s", " ", text)
     term = _Reader(flat, resolve).whole()
@@ -166,11 +161,16 @@ class _Reader:
         if token.text != "(":
             found = shown(token.text) if token.text else "the end"
             self.fail(token.at, f"a kernel or a number is expected here, not {found}")
+        value = self.inner(token)
+        self.expect(")", f"the bracket of column {token.at + 1} is open")
+        return value
+
+    def inner(self, token: _Token) -> _Value:
+        """The sum behind a bracket that has just been opened, so many of them deep at most."""
         self.depth += 1
         if self.depth > _DEEPEST:
             self.fail(token.at, f"more than {_DEEPEST} brackets inside each other")
         value = self.sum()
-        self.expect(")", f"the bracket of column {token.at + 1} is open")
         self.depth -= 1
         return value
 
@@ -216,10 +216,7 @@ class _Reader:
         """name "(" sum { "," argument } ")", of FUNCTIONS."""
         name, most = token.text, FUNCTIONS[token.text]
         self.expect("(", f"{name} takes a kernel in brackets")
-        self.depth += 1
-        if self.depth > _DEEPEST:
-            self.fail(token.at, f"more than {_DEEPEST} brackets inside each other")
-        inner = self.sum()
+        inner = self.inner(token)
         if isinstance(inner, Fraction):
             self.fail(token.at, f"{name} takes a kernel, not a number")
         values: list[str | Fraction] = []
@@ -227,7 +224,6 @@ class _Reader:
             values.append(self.axis() if name == "mirror" else self.count())
         more = f"a kernel and at most {most} more" if most else "one kernel and nothing else"
         self.expect(")", f"{name} takes {more}")
-        self.depth -= 1
         if most and not values:
             self.fail(token.at, f"{name} needs a second value", _EXAMPLES[name])
         return self.changed(token, inner, values)
