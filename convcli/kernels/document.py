@@ -50,6 +50,13 @@ class Scalar:
     column: int = 0
     style: Style = "plain"
 
+    # Written out: a file may have thousands, and what all records share costs ten times as much.
+    def __init__(self, text: str, line: int = 0, column: int = 0, style: Style = "plain") -> None:
+        self.text = text
+        self.line = line
+        self.column = column
+        self.style = style
+
 
 @mutable
 class Items:
