@@ -71,7 +71,7 @@ def main() -> None:
         for form in FORMS:
             path = Path(folder) / f"run.{form}"
             few, many = written(path, items // 100), written(path, items)
-            held = peak(lambda path=path: written(path, items // 10))  # type: ignore[misc]
+            held = peak(lambda path=path: written(path, items // 10))  # type: ignore[misc]  # a lambda of a loop
             size = path.stat().st_size / 1e6
             print(
                 f"{form:6} {few:6.1f} us an item of {items // 100:,}, {many:6.1f} of {items:,};"

@@ -109,7 +109,7 @@ def launched(place: Path, names: list[str], out: str, *more: str) -> subprocess.
 ROOT = Path(__file__).parents[1]
 
 
-def outlived(process: subprocess.Popen[bytes], seconds: float, kill: bool) -> bool:  # noqa: FBT001
+def outlived(process: subprocess.Popen[bytes], seconds: float, kill: bool) -> bool:  # noqa: FBT001 - called once
     """Whether a process was killed, after so many seconds, before it came to its end."""
     try:
         process.wait(seconds if kill else None)

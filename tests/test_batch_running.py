@@ -140,7 +140,7 @@ def test_no_more_is_on_its_way_than_there_are_slots_and_a_few(
     monkeypatch.setattr(pools, "attempt", lambda *_: (convcli_item(), None))
     tasks = [Task(n, Input("x"), "y") for n in range(200)]
     with crew:
-        running.run_all(tasks, orders(), done, Counting())  # type: ignore[arg-type]
+        running.run_all(tasks, orders(), done, Counting())  # type: ignore[arg-type]  # it counts, and knows no more
     assert len(seen) == 200
     assert max(seen) == 2 + running.AHEAD
     assert flight == 0

@@ -42,7 +42,7 @@ def make(*names: str) -> None:
 
 def planned(*words: str, out: str = "out", **said: str | bool) -> Targets:
     inputs = find(words, Choice()).inputs
-    return settle(inputs, Wanted(out, **said), EACH if said.get("each") else CHAIN)  # type: ignore[arg-type]
+    return settle(inputs, Wanted(out, **said), EACH if said.get("each") else CHAIN)  # type: ignore[arg-type]  # fields by name
 
 
 def names(*words: str, out: str = "out", **said: str | bool) -> list[str]:

@@ -169,7 +169,7 @@ def terminal(args: list[str], stream: str) -> tuple[int, str]:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "convcli", *args],
-            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, stream: slave},  # type: ignore[call-overload]
+            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, stream: slave},  # type: ignore[call-overload]  # the stream is a word
             stderr=subprocess.PIPE,
             text=True,
             check=False,

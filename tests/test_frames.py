@@ -168,7 +168,7 @@ def test_files_of_one_picture_are_what_they_were(form: str, tmp_path: Path) -> N
 def pages(path: Path) -> None:
     with tifffile.TiffWriter(path) as writer:
         for layout, dtype, side in (("grey", "uint8", 9), ("rgb", "uint16", 5)):
-            array = samples(layout, dtype, rows=side, columns=side + 1).squeeze()  # type: ignore[arg-type]
+            array = samples(layout, dtype, rows=side, columns=side + 1).squeeze()  # type: ignore[arg-type]  # a layout by name
             writer.write(array, metadata=None)
 
 

@@ -192,7 +192,7 @@ def test_a_description_of_another_shape_is_left_out_and_all_else_stays(  # noqa:
     rows = 1500 if "--memory" in more else 21
     noise = np.random.default_rng(1).integers(0, 256, (rows, 1000, 3)).astype(np.uint8)
     tags = [(315, 2, 4, b"Ada\0", True)]
-    tifffile.imwrite("a.tif", noise, rowsperstrip=32, extratags=tags, **SHAPED)  # type: ignore[arg-type]
+    tifffile.imwrite("a.tif", noise, rowsperstrip=32, extratags=tags, **SHAPED)  # type: ignore[arg-type]  # options by name
     assert run(["apply", "a.tif", "-k", "box", "-o", out, *more]) == 0
     said = capsys.readouterr().err
     assert ("description left out: it tells of samples of another shape" in said) != kept

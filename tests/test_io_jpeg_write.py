@@ -80,7 +80,7 @@ def test_metadata_comes_before_the_picture_in_the_usual_order() -> None:
 def test_metadata_that_jpeg_has_no_room_for_is_left_out_and_told(field: str) -> None:
     known: dict[str, bytes] = {"exif": b"II*\0", "xmp": b"<x/>", "comment": b"a hill"}
     long = {**known, field: known[field].ljust(65_600, b"z")}
-    image = replace(picture(20, 30, "rgb"), metadata=Metadata(**long))  # type: ignore[arg-type]
+    image = replace(picture(20, 30, "rgb"), metadata=Metadata(**long))  # type: ignore[arg-type]  # fields by name
     back = decode(encode(image, "JPEG"), "out.jpg", max_pixels=None).metadata
     kept = {**known, field: None}
     assert {name: getattr(back, name) for name in kept} == kept
@@ -88,7 +88,7 @@ def test_metadata_that_jpeg_has_no_room_for_is_left_out_and_told(field: str) -> 
     [told] = losses(image, "JPEG")
     assert told.startswith(f"{named} left out: it has 65,6")
     assert told.endswith("JPEG has room for 65,533")
-    assert losses(replace(image, metadata=Metadata(**known)), "JPEG") == ()  # type: ignore[arg-type]
+    assert losses(replace(image, metadata=Metadata(**known)), "JPEG") == ()  # type: ignore[arg-type]  # fields by name
 
 
 def test_a_profile_that_255_segments_cannot_hold_is_left_out_and_told() -> None:

@@ -110,7 +110,7 @@ def test_a_report_is_begun_before_the_first_image_and_kept_when_stopped(
         assert Path("run.json").exists()
         if source == "b.png":
             raise KeyboardInterrupt
-        return genuine(source, *args)  # type: ignore[arg-type]
+        return genuine(source, *args)  # type: ignore[arg-type]  # handed on as it came
 
     monkeypatch.setattr(running, "process", process)
     args = ["apply", "a.png", "b.png", "-o", "out", *BOX, "--report", "run.json"]
@@ -127,7 +127,7 @@ def test_a_report_grows_while_a_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> 
 
     def process(source: str, *args: object) -> Item:
         seen.append(len(items()))
-        return genuine(source, *args)  # type: ignore[arg-type]
+        return genuine(source, *args)  # type: ignore[arg-type]  # handed on as it came
 
     monkeypatch.setattr(running, "process", process)
     for number in range(8):
@@ -241,7 +241,7 @@ def test_ctrl_c_says_what_is_left_and_how_to_go_on(
     def process(source: str, *args: object) -> Item:
         if source == "b.png":
             raise KeyboardInterrupt
-        return genuine(source, *args)  # type: ignore[arg-type]
+        return genuine(source, *args)  # type: ignore[arg-type]  # handed on as it came
 
     monkeypatch.setattr(running, "process", process)
     args = ["apply", "a.png", "b.png", "-o", "out", *BOX]

@@ -28,7 +28,7 @@ def finished(values: list[float], ranged: str = "clip", **options: Any) -> list[
     span = (min(values), max(values))
     samples, _ = _finish(Finish(scale, ranged, slice(0, 1), **options), block, span)
     assert samples.dtype == scale.dtype
-    return samples[0, :, 0].tolist()  # type: ignore[no-any-return]
+    return samples[0, :, 0].tolist()  # type: ignore[no-any-return]  # of NumPy
 
 
 def test_rounds_to_nearest_and_ties_upwards() -> None:

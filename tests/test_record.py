@@ -112,4 +112,4 @@ def test_a_mutable_one_counts_and_has_no_hash() -> None:
     with pytest.raises(TypeError, match="unhashable"):
         hash(count)
     with pytest.raises(AttributeError):
-        count.above = 1  # type: ignore[attr-defined]
+        count.above = 1  # type: ignore[attr-defined]  # it must be refused

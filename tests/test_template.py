@@ -53,7 +53,7 @@ def scores(image: NDArray[Any], kernel: str | Recipe, normalize: str, **more: An
 
 def matched(image: NDArray[Any], method: str) -> NDArray[Any]:
     cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed here")
-    return cv2.matchTemplate(image, crop(image), getattr(cv2, method))  # type: ignore[no-any-return]
+    return cv2.matchTemplate(image, crop(image), getattr(cv2, method))  # type: ignore[no-any-return]  # of OpenCV
 
 
 METHODS = {

@@ -156,7 +156,7 @@ def _kinds(
     grey = all(layout.startswith("grey") for _, _, layout in found)
     clear = any(layout.endswith("+alpha") for _, _, layout in found)
     layout = "grey" if grey else "rgb"
-    joined: Layout = f"{layout}+alpha" if clear else layout  # type: ignore[assignment]
+    joined: Layout = f"{layout}+alpha" if clear else layout  # type: ignore[assignment]  # two words that make a third
     return [(header.width, header.height, joined)] * len(found)
 
 

@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Self
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # a module, or none
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
