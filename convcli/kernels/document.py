@@ -135,8 +135,8 @@ class Findings:
 
     @property
     def lines(self) -> list[str]:
-        """All lines of the file."""
-        return self.lines_to(self.text.count("\n") + 1)
+        """All lines of the file, counted once."""
+        return self._lines if self._whole else self.lines_to(self.text.count("\n") + 1)
 
     def lines_to(self, last: int) -> list[str]:
         """The lines up to `last` and perhaps more; few of a million may be all that is shown."""
