@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from PIL import Image
 
 from convcli.batch import patterns
@@ -54,6 +57,20 @@ def test_a_folder_is_searched_in_natural_order_files_first() -> None:
 def test_natural_order() -> None:
     names = ["b", "a10", "a2", "A2", "a", "10", "9", ""]
     assert in_order(names) == ["", "9", "10", "a", "A2", "a2", "a10", "b"]
+
+
+@given(st.lists(st.from_regex(r"([aA]|[0-9]{1,3}){0,4}", fullmatch=True), unique=True))
+@example(["a10", "a9a"])
+@example(["10a2", "09a3", "10a1"])
+def test_numbers_count_and_letters_decide_only_where_all_else_is_the_same(names: list[str]) -> None:
+    """Names of one shape are sorted on a shorter way."""
+
+    def place(name: str) -> tuple[object, ...]:
+        words = [word for word in re.split(r"([0-9]+)", name) if word]
+        ranks = [(0, int(word), "") if word.isdigit() else (1, 0, word.lower()) for word in words]
+        return ranks, name
+
+    assert in_order(names) == sorted(names, key=place)
 
 
 @pytest.mark.usefixtures("place")

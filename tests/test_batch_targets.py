@@ -64,6 +64,11 @@ def test_the_tree_below_each_named_folder_is_kept_and_nothing_is_made() -> None:
     assert not Path("out").exists()
 
 
+def test_empty_parts_of_a_template_are_no_folders() -> None:
+    make("p/1.png", "p/a/2.png")
+    assert names("p", name="{name}//{dir}") == ["out/1", "out/2/a"]
+
+
 @pytest.mark.parametrize("name", ["a", "a.b", "a.b.c", "a.", ".a", ".a.b", "..a", "...", "a..b"])
 def test_names_end_where_python_says(name: str) -> None:
     values = of_input(Input(os.path.join("x.y", name)), 1, "png")

@@ -139,12 +139,12 @@ class _Search:
         self._exclude = [patterns.compiled(text) for text in choice.exclude]
         self._apart = identity(choice.apart) if choice.apart else None
         self._reached: dict[Identity, set[str]] = {}
-        self._folders: dict[str, Identity] = {}
+        self._beside: dict[str, set[str]] = {}
 
     def word(self, word: str) -> None:
         """A name, or a pattern of names."""
         if word == STANDARD:
-            self._append(Input(STANDARD), STANDARD, STANDARD)
+            self._append(Input(STANDARD), self._reached.setdefault(STANDARD, set()), STANDARD)
         elif patterns.is_pattern(word) and not os.path.lexists(word):
             self._pattern(word)
         else:
@@ -158,11 +158,12 @@ class _Search:
             self._search(name, self._include, self._choice.include)
             return
         folder, base = os.path.split(name)
-        if folder not in self._folders:
-            self._folders[folder] = identity(folder or os.curdir)
+        if folder not in self._beside:
+            mark = identity(folder or os.curdir)
+            self._beside[folder] = self._reached.setdefault(mark, set())
         size = status.st_size if status and stat.S_ISREG(status.st_mode) else -1
         source = Input(name, size=size, mtime=status.st_mtime_ns if status else 0)
-        self._append(source, self._folders[folder], base)
+        self._append(source, self._beside[folder], base)
 
     def _pattern(self, word: str) -> None:
         """A pattern that nothing matches will fail in its turn, as a name that is not there."""
@@ -183,15 +184,18 @@ class _Search:
         depth: int | None = None,
     ) -> None:
         """Every wanted file below a root; `texts` are the patterns of `include` as written."""
-        numbers = {_suffix(text) for text in texts}
+        numbers = {_suffix(os.path.basename(text)) for text in texts}
 
         def enter(path: str, inside: str, level: int) -> bool:
             return (depth is None or level <= depth) and self._enters(path, inside)
 
         for folder in walk(root, enter):
-            for entry in folder.files:
-                if self._wanted(folder.below(entry.name), entry, include, numbers):
-                    self._take(root, folder, entry)
+            files = [
+                entry
+                for entry in folder.files
+                if self._wanted(folder.below(entry.name), entry, include, numbers)
+            ]
+            self._take(root or os.curdir, folder, files)
 
     def _enters(self, path: str, inside: str) -> bool:
         name = os.path.basename(path)
@@ -226,18 +230,19 @@ class _Search:
         self.found.foreign[_suffix(name) or "without a suffix"] += 1
         return False
 
-    def _take(self, root: str, folder: Folder, entry: Entry) -> None:
-        inside = folder.inside.replace("/", os.sep)
-        path = entry.path if folder.path else entry.name
-        source = Input(path, root or os.curdir, inside, *_figures(entry))
-        self._append(source, folder.identity, entry.name)
+    def _take(self, root: str, folder: Folder, files: Iterable[Entry]) -> None:
+        inside, here = folder.inside.replace("/", os.sep), not folder.path
+        names = self._reached.setdefault(folder.identity, set())
+        for entry in files:
+            path = entry.name if here else entry.path
+            self._append(Input(path, root, inside, *_figures(entry)), names, entry.name)
 
-    def _append(self, source: Input, folder: Identity, name: str) -> None:
-        names = self._reached.setdefault(folder, set())
-        if name in names:
+    def _append(self, source: Input, reached: set[str], name: str) -> None:
+        """One more input, unless it is among those that were reached in its folder."""
+        if name in reached:
             self.found.twice += 1
         else:
-            names.add(name)
+            reached.add(name)
             self.found.inputs.append(source)
 
 
@@ -260,7 +265,9 @@ def _form(suffix: str) -> str | None:
 
 
 def _suffix(name: str) -> str:
-    return os.path.splitext(name)[1].lower()
+    """As of `splitext`, of a name without folders, and in small letters."""
+    stem, dot, suffix = name.rpartition(".")
+    return f"{dot}{suffix.lower()}" if stem.strip(".") else ""
 
 
 def _is_file(entry: Entry) -> bool:

@@ -229,9 +229,8 @@ def _named(
     inputs: Sequence[Input], folder: str, form: Template, wanted: Wanted, jobs: Sequence[Job]
 ) -> Iterator[Task]:
     """Every input with every job, and where the result goes."""
-    number, checked = 0, set[str]()
+    number, ways = 0, _Ways(folder, form)
     words = [{word: row[word] for word in row.keys() & form.fields} for row in of_jobs(jobs)]
-    folder = os.path.join(folder, "").replace(os.altsep or os.sep, os.sep)
     for index, source in enumerate(inputs, start=1):
         if source.path == STANDARD:
             raise UsageError(
@@ -243,36 +242,58 @@ def _named(
         for job, word in enumerate(words):
             number += 1
             if not colours:
-                target = _target(folder, form, values | word, source, checked)
-                yield Task(number, source, target, job)
+                yield Task(number, source, ways.target(values | word, source), job)
                 continue
             rows = [values | word | more for more in numbers(filters(jobs[job], colours))]
-            files = tuple(_target(folder, form, row, source, checked) for row in rows)
-            called = folder + os.sep.join(_parts(form, values | word | {"filter": io.Number(None)}))
+            files = tuple(ways.target(row, source) for row in rows)
+            called = ways.called(values | word | {"filter": io.Number(None)})
             yield Task(number, source, called, job, series=io.Series(called, files))
 
 
-def _parts(form: Template, values: Values) -> list[str]:
-    """Folders on the way to a result, and its name."""
-    parts = [*filter(None, form.fill(values).split("/"))]
-    if parts and not values["ext"]:
-        parts[-1] = parts[-1].removesuffix(".")
-    return parts
+class _Ways:
+    """Names of results below a folder; each of the folders on the way is looked at once."""
+
+    def __init__(self, folder: str, form: Template) -> None:
+        self._form = form
+        self._above = os.path.join(folder, "").replace(os.altsep or os.sep, os.sep)
+        self._known = {"": self._above}
+
+    def target(self, values: Values, source: Input) -> str:
+        """Below the folder, with every name on the way fit to be one."""
+        way, name = self._parted(values)
+        if way not in self._known:
+            self._known[way] = self._way(way, source)
+        self._check(name, source)
+        return self._known[way] + name
+
+    def called(self, values: Values) -> str:
+        """As a `target`, of files that are checked one by one."""
+        way, name = self._parted(values)
+        return self._above + os.sep.join(_parts(way, name))
+
+    def _parted(self, values: Values) -> tuple[str, str]:
+        """Folders on the way to a result, and its name."""
+        way, _, name = self._form.fill(values).rstrip("/").rpartition("/")
+        return way, name if values["ext"] else name.removesuffix(".")
+
+    def _way(self, way: str, source: Input) -> str:
+        parts = _parts(way)
+        for part in parts:
+            self._check(part, source)
+        return self._above + os.sep.join([*parts, ""])
+
+    def _check(self, name: str, source: Input) -> None:
+        if not name or name in _DOTS:
+            raise OutputError(
+                f"{source.path}: '{self._form.text}' gives no name for its result.",
+                "Change --name.",
+            )
+        check_name(name, source)
 
 
-def _target(folder: str, form: Template, values: Values, source: Input, checked: set[str]) -> str:
-    """Below the folder, with every name on the way fit to be one; `checked` has those that are."""
-    parts = _parts(form, values)
-    if not parts or not parts[-1] or not _DOTS.isdisjoint(parts):
-        raise OutputError(
-            f"{source.path}: '{form.text}' gives no name for its result.", "Change --name."
-        )
-    check_name(parts[-1], source)
-    for part in parts[:-1]:
-        if part not in checked:
-            check_name(part, source)
-            checked.add(part)
-    return folder + os.sep.join(parts)
+def _parts(way: str, *more: str) -> list[str]:
+    """What lies between slashes, of which there may be several in a row."""
+    return [*filter(None, way.split("/")), *more]
 
 
 def _changed(inputs: Iterable[Input], wanted: Wanted) -> Iterator[str]:

@@ -16,12 +16,13 @@ from convcli.errors import InputError
 from convcli.record import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     Entry = os.DirEntry[str]
     Identity = tuple[int, int] | str
 
 _DIGITS = re.compile(r"([0-9]+)")
+_ALIKE = str.maketrans("123456789", "0" * 9)
 
 
 @record
@@ -91,9 +92,12 @@ def _is_folder(entry: Entry) -> bool:
         return False
 
 
-def in_order(names: Iterable[str]) -> list[str]:
+def in_order(names: Collection[str]) -> list[str]:
     """2 before 10, a beside A; names that are the same so are in the order of their letters."""
-    return sorted(sorted(names), key=_natural)
+    letters = sorted(names)
+    if len({name.translate(_ALIKE) for name in names}) == 1:
+        return letters  # numbers of so many digits each, in the same places: of cameras, films
+    return sorted(letters, key=_natural)
 
 
 def _natural(name: str) -> list[str | int]:
