@@ -9,17 +9,25 @@ class, and `convcli apply` needs about fifty. Here all classes share one `__init
 so on, which go by the fields: 0.1 ms. What `dataclasses` offers (`field` with a default or its
 factory, `fields`, `replace`, `__post_init__`) holds, for the type checker too. A method that the
 class itself defines stays.
+
+A class that is used again and again gets an `__init__` of its own in the end, four times as fast:
+a batch makes thirty records for every file.
 """
 
 from __future__ import annotations
 
-from dataclasses import MISSING, FrozenInstanceError, dataclass, field
+from collections import Counter
+from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields, make_dataclass
 from reprlib import recursive_repr
 from typing import Any, NoReturn, TypeVar, cast, dataclass_transform
 
 Class = TypeVar("Class", bound=type)
 
+OFTEN = 256
+"""Records of a class by which 3 us saved for each have paid for what `dataclasses` compiles."""
+
 _set = object.__setattr__
+_made_of = Counter[type]()
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -42,6 +50,9 @@ def _made(cls: Class, methods: dict[str, Any]) -> Class:
 
 def _init(self: Any, *given: Any, **named: Any) -> None:  # noqa: ANN401 - of any record
     cls = type(self)
+    _made_of[cls] += 1
+    if _made_of[cls] == OFTEN:
+        cls.__init__ = _compiled(cls)
     names = cls.__match_args__
     if named or len(given) != len(names):
         given = _completed(cls, given, named)
@@ -49,6 +60,18 @@ def _init(self: Any, *given: Any, **named: Any) -> None:  # noqa: ANN401 - of an
         _set(self, name, value)
     if hasattr(cls, "__post_init__"):
         self.__post_init__()
+
+
+def _compiled(cls: Any) -> Any:  # noqa: ANN401 - a method of any type
+    """`_init`, as `dataclasses` writes it out for the fields of one class."""
+    rows = [
+        (one.name, Any, field(default=one.default, default_factory=one.default_factory))
+        for one in fields(cls)
+    ]
+    after = {"__post_init__": cls.__post_init__} if hasattr(cls, "__post_init__") else {}
+    frozen = cls.__setattr__ is not object.__setattr__
+    made = make_dataclass(cls.__name__, rows, namespace=after, frozen=frozen, repr=False, eq=False)
+    return made.__dict__["__init__"]
 
 
 def _completed(cls: Any, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:  # noqa: ANN401 - of any type

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections import Counter
 from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
 from typing import Any
 
 import pytest
 
-from convcli.record import mutable, record
+from convcli.record import OFTEN, mutable, record
 
 
 @record
@@ -52,6 +53,24 @@ class Odd:
 class Witness:
     row: Any
     column: int = 7
+
+
+@pytest.fixture(params=["few", "many"], autouse=True)
+def _made(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing shows whether a class was used so often that it has an `__init__` of its own."""
+    monkeypatch.setattr("convcli.record._made_of", Counter())
+    made: list[tuple[Any, tuple[int, ...]]] = [
+        (Point, (1,)),
+        (Pair, (1,)),
+        (Count, ()),
+        (Odd, (1,)),
+    ]
+    for cls, given in made:
+        monkeypatch.setattr(cls, "__init__", cls.__init__)
+        for _ in range(OFTEN if request.param == "many" else 0):
+            cls(*given)
+        shared = vars(cls)["__init__"].__module__ == "convcli.record"
+        assert shared == (request.param == "few")
 
 
 def test_fields_come_by_place_by_name_and_by_default() -> None:
