@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from dataclasses import field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from convcli import __version__
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from convcli.api import AnyKernel
+    from convcli.batch.pools import Crew
     from convcli.batch.task import Orders, Task
     from convcli.errors import ConvError
     from convcli.report import Item
@@ -107,10 +109,12 @@ def apply_files(  # noqa: PLR0913 - the options of the command, by their names
         Limits(engine, jobs, memory, max_pixels),
         replace(writing, form=SUFFIXES.get(form), overwrite=place.replaces),
     )
-    settled = targets.settle(found.inputs, place, orders.jobs, account.resumption(orders))
-    account.check(settled.tasks)
-    orders = replace(orders, writing=replace(orders.writing, folders=settled.folder != ""))
-    return _run(settled.tasks, orders, account, on_item, workers=workers, fail_fast=fail_fast)
+    with pools.early(found.inputs, orders.limits, workers) or nullcontext() as early:
+        settled = targets.settle(found.inputs, place, orders.jobs, account.resumption(orders))
+        account.check(settled.tasks)
+        orders = replace(orders, writing=replace(orders.writing, folders=settled.folder != ""))
+        crew = partial(pools.crew, settled.tasks, orders, workers, early)
+        return _run(settled.tasks, orders, account, on_item, crew, fail_fast=fail_fast)
 
 
 def _run(  # noqa: PLR0913 - what is to be done, by whom, and who hears of it
@@ -118,8 +122,8 @@ def _run(  # noqa: PLR0913 - what is to be done, by whom, and who hears of it
     orders: Orders,
     account: Account,
     on_item: Callable[[Item], None] | None,
+    hired: Callable[[], Crew | None],
     *,
-    workers: str,
     fail_fast: bool,
 ) -> Summary:
     """Do everything and add it up. KeyboardInterrupt once those in work have ended."""
@@ -133,7 +137,7 @@ def _run(  # noqa: PLR0913 - what is to be done, by whom, and who hears of it
             if on_item:
                 on_item(item)
 
-        with pools.crew(tasks, orders, workers) or nullcontext() as crew:
+        with hired() or nullcontext() as crew:
             ending = running.run_all(tasks, orders, done, crew, fail_fast=fail_fast)
     if ending.why in SIGNALS.values():
         raise KeyboardInterrupt

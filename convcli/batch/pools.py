@@ -2,10 +2,11 @@
 Who does the work: threads of this process, or processes that serve one thread each.
 
     Crew(executor, slots)    any concurrent.futures.Executor
-    Processes(orders, slots)     thread 1 <--tasks, items--> process 1
-                                 thread 2 <--tasks, items--> process 2
+    Processes(slots)         thread 1 <--tasks, items--> process 1
+                             thread 2 <--tasks, items--> process 2
 
 A process that crashes takes one task along, the one it had; its thread starts another process.
+Processes take a third of a second to start: `early` lets them while names are still checked.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from convcli.batch.choice import PROCESSES, THREADS, chosen
+from convcli.batch.choice import AUTO, PROCESSES, THREADS, chosen
 from convcli.batch.earlier import CRASHED
 from convcli.batch.running import Halted, attempt, failed
 from convcli.errors import TERMINATED, ConvError
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from convcli.batch.running import Outcome
-    from convcli.batch.task import Orders, Task
+    from convcli.batch.task import Input, Orders, Task
+    from convcli.limits import Limits
 
 GRACE = 5.0
 """Seconds in which a process that was asked to end does so, or is killed."""
@@ -49,19 +51,38 @@ BOOT = (
 """Not `multiprocessing`, which would run the caller's own script once more in every process."""
 
 
-def crew(tasks: Sequence[Task], orders: Orders, workers: str = "auto") -> Crew | None:
+def crew(
+    tasks: Sequence[Task],
+    orders: Orders,
+    workers: str = AUTO,
+    standing_by: Processes | None = None,
+) -> Crew | None:
     """
     The crew that is fastest for these tasks, or of the kind asked for; None for a single one.
 
-    UsageError for `workers` that are not in `choice.WORKERS`.
+    It may be the one that is `standing_by`, else that one is sent home. UsageError for `workers`
+    that are not in `choice.WORKERS`.
     """
-    slots = min(allowed(orders.limits), len(tasks))
-    kind = chosen(workers, [task.source.size for task in tasks], slots)
+    slots, kind = _fit([task.source for task in tasks], orders.limits, workers)
+    if standing_by and (kind, slots) == (PROCESSES, standing_by.slots):
+        return standing_by
+    if standing_by:
+        standing_by.close(now=True)
     if len(tasks) <= 1:
         return None
-    if kind == PROCESSES:
-        return Processes(orders, slots)
-    return Crew(ThreadPoolExecutor(slots), slots, THREADS)
+    return Processes(slots) if kind == PROCESSES else Crew(ThreadPoolExecutor(slots), slots, kind)
+
+
+def early(inputs: Sequence[Input], limits: Limits, workers: str = AUTO) -> Processes | None:
+    """The crew that tasks of these inputs will probably have, if it takes time to start."""
+    slots, kind = _fit(inputs, limits, workers)
+    return Processes(slots) if kind == PROCESSES and len(inputs) > 1 else None
+
+
+def _fit(inputs: Sequence[Input], limits: Limits, workers: str) -> tuple[int, str]:
+    """How many may work side by side, and as what."""
+    slots = min(allowed(limits), len(inputs))
+    return slots, chosen(workers, [source.size for source in inputs], slots)
 
 
 def alone() -> Crew:
@@ -107,13 +128,14 @@ class Crew:
 class Processes(Crew):
     """A thread for each process: it hands on a task, waits for the item, and sees a crash."""
 
-    def __init__(self, orders: Orders, slots: int) -> None:
+    def __init__(self, slots: int) -> None:
         super().__init__(ThreadPoolExecutor(slots, initializer=_deafened), slots, PROCESSES)
-        silent = replace(orders, writing=replace(orders.writing, tell=untold))
-        self._first = pickle.dumps(silent)
+        self._orders = b""
         self._idle: list[_Worker] = []
         self._hired: set[_Worker] = set()
         self._halted = False
+        for _ in range(slots):
+            self.executor.submit(lambda: self._idle.append(self._hire()))
 
     def submit(self, task: Task, orders: Orders) -> Future[Outcome]:
         """As of any crew; of the orders only how many share is told anew."""
@@ -128,7 +150,7 @@ class Processes(Crew):
             raise Halted
         worker = self._worker()
         try:
-            item, error, trace = worker.ask((task, orders.limits.crowd))
+            item, error, trace = worker.ask((task, orders.limits.crowd), self._shared(orders))
         except (EOFError, OSError, pickle.UnpicklingError):
             self._hired.discard(worker)
             code = worker.ended()
@@ -141,22 +163,36 @@ class Processes(Crew):
             error.__cause__ = Remote(trace)
         return item, error
 
+    def _shared(self, orders: Orders) -> bytes:
+        """The orders as every process hears them once, from the first task that it is asked."""
+        if not self._orders:
+            silent = replace(orders, writing=replace(orders.writing, tell=untold))
+            self._orders = pickle.dumps(silent)
+        return self._orders
+
     def _worker(self) -> _Worker:
         """One that waits for work; a new one if none does, never more than there are threads."""
         with suppress(IndexError):
             return self._idle.pop()
-        worker = _Worker(self._first)
+        return self._hire()
+
+    def _hire(self) -> _Worker:
+        worker = _Worker()
         self._hired.add(worker)
         return worker
 
     def close(self, *, now: bool = False) -> None:
         """No process outlives this; with `now` none finishes what it has, nor leaves any of it."""
         self.executor.shutdown(wait=not now, cancel_futures=True)
+        self._dismiss(now=now)
+        self.executor.shutdown()
+        self._dismiss(now=now)  # those that a thread was just starting
+
+    def _dismiss(self, *, now: bool) -> None:
         for worker in tuple(self._hired):
             worker.dismiss(now=now)
         for worker in tuple(self._hired):
             worker.ended()
-        self.executor.shutdown()
 
 
 def _deafened() -> None:
@@ -168,7 +204,8 @@ def _deafened() -> None:
 class _Worker:
     """One process, spoken to by one thread at a time."""
 
-    def __init__(self, first: bytes) -> None:
+    def __init__(self) -> None:
+        self._told = False
         group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # deaf to Ctrl-C on Windows
         self._process = subprocess.Popen(  # noqa: S603 - Python itself, and no word of others
             [sys.executable, "-c", BOOT],
@@ -178,10 +215,12 @@ class _Worker:
             creationflags=group,
         )
         with suppress(OSError):  # it has ended, which is found out when it is asked
-            self._say(pickle.dumps(sys.path) + first)
+            self._say(pickle.dumps(sys.path))
 
-    def ask(self, request: Any) -> Any:  # noqa: ANN401 - what `worker` takes and gives
-        """The answer; EOFError or OSError where the process has ended."""
+    def ask(self, request: Any, orders: bytes) -> Any:  # noqa: ANN401 - what `worker` takes and gives
+        """The answer, by `orders` once told; EOFError or OSError where the process has ended."""
+        self._say(b"" if self._told else orders)
+        self._told = True
         self._say(pickle.dumps(request))
         return pickle.load(self._process.stdout)  # type: ignore[arg-type]  # noqa: S301 - a pipe, from our own process
 

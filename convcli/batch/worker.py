@@ -38,9 +38,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     requests, replies = sys.stdin.buffer, _replies()
     threading.Thread(target=_watch, daemon=True).start()
-    orders: Orders = pickle.load(requests)  # noqa: S301 - from the process that started this one
-    of = lru_cache(lambda crowd: shared(orders, crowd))
     with suppress(EOFError, BrokenPipeError):
+        orders: Orders = pickle.load(requests)  # noqa: S301 - from the process that started this one
+        of = lru_cache(lambda crowd: shared(orders, crowd))
         while True:
             task, crowd = pickle.load(requests)  # noqa: S301 - as above
             pickle.dump(_explained(attempt(task, of(crowd))), replies)

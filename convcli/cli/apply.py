@@ -12,7 +12,7 @@ from convcli import render, terminal
 from convcli.batch.naming import SUFFIXES
 from convcli.cli import choosing as chosen
 from convcli.cli.bar import Bar
-from convcli.cli.beyond import Beyond, Watching, beyond, hired, left_over
+from convcli.cli.beyond import Beyond, Watching, beyond, hired, left_over, standing_by
 from convcli.cli.choices import Command, Word, WordOr, explained
 from convcli.cli.choosing import Chosen, Placed, choosing, placing
 from convcli.cli.options import Session, common, crewing, filtering, limiting, option
@@ -32,10 +32,12 @@ from convcli.cli.said import (
 from convcli.io.formats import COMPRESSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from convcli.batch.inputs import Found
+    from convcli.batch.pools import Processes
     from convcli.batch.running import Done
-    from convcli.batch.targets import Targets
+    from convcli.batch.targets import Targets, Wanted
     from convcli.batch.task import Orders
     from convcli.errors import ConvError
     from convcli.journal import Journal
@@ -131,35 +133,53 @@ def command(ctx: click.Context, images: tuple[str, ...], **said: Unpack[Request]
     unless asked. Existing files are not replaced, and every name is checked before any work. What
     was done, and how long it took, is said on standard error.
     """
-    from convcli.batch import targets
-
     session, place = ctx.ensure_object(Session), chosen.wanted(ctx, said)
     kernels = recipes(said["filters"], said["kernels"])
     jobs, allowed = chosen.jobs(kernels, wishes(said), each=said["each"]), limits(said)
     told = Reporting(said, session.args, overwrite=place.replaces)
     written = replace(writing(said), form=SUFFIXES.get(place.form), overwrite=place.replaces)
     orders = told.orders(jobs, allowed, written)
+    kept = list(kernel_files(said["filters"], kernels))
     if said["watch"]:
-        kept = [*kernel_files(said["filters"], kernels), told.target]
-        watching = Watching(images, said, place, kept)
+        watching = Watching(images, said, place, [*kept, told.target])
         return _watch(watching, orders, told, said, debug=session.debug)
     found = chosen.found(ctx, images, said, place.out)
-    settled = targets.settle(found.inputs, place, jobs, told.resumption(orders))
-    told.check(settled.tasks)
-    replaced = (name for task in settled.tasks if task.overwrite for name in task.files)
-    targets.check_spared(kernel_files(said["filters"], kernels), [told.target, *replaced])
     if said["dry_run"]:
         from convcli.cli import planned
 
+        settled = _settled(found, place, orders, told, kept)
         return planned.show(settled, found, jobs, as_json=said["as_json"])
-    if place.in_place:
-        chosen.confirm(len(settled.tasks), yes=said["yes"])
-    if not said["quiet"]:
-        chosen.tell([*found.notes(), *settled.notes])
-    return _run(settled, orders, told, said, debug=session.debug)
+    with standing_by(said, found.inputs, orders) as early:
+        settled = _settled(found, place, orders, told, kept)
+        if place.in_place:
+            chosen.confirm(len(settled.tasks), yes=said["yes"])
+        if not said["quiet"]:
+            chosen.tell([*found.notes(), *settled.notes])
+        return _run(settled, orders, told, said, early, debug=session.debug)
 
 
-def _run(settled: Targets, orders: Orders, told: Reporting, said: Request, *, debug: bool) -> int:
+def _settled(
+    found: Found, place: Wanted, orders: Orders, told: Reporting, kept: Iterable[str]
+) -> Targets:
+    """What is to be done, and where results go, the kernels in use apart."""
+    from convcli.batch import targets
+
+    settled = targets.settle(found.inputs, place, orders.jobs, told.resumption(orders))
+    told.check(settled.tasks)
+    replaced = (name for task in settled.tasks if task.overwrite for name in task.files)
+    targets.check_spared(kept, [told.target, *replaced])
+    return settled
+
+
+def _run(
+    settled: Targets,
+    orders: Orders,
+    told: Reporting,
+    said: Request,
+    early: Processes | None,
+    *,
+    debug: bool,
+) -> int:
     """Do everything, say what happens, keep the report."""
     from convcli.batch import running
 
@@ -173,7 +193,7 @@ def _run(settled: Targets, orders: Orders, told: Reporting, said: Request, *, de
         written = replace(orders.writing, folders=settled.folder != "", tell=tell)
         orders = replace(orders, writing=written)
         note = _noted(book, _voice(progress, many=many, quiet=quiet), debug=debug)
-        with hired(said, tasks, orders) as crew:
+        with hired(said, tasks, orders, early) as crew:
             progress.begin(crew.name if crew else "")
             ending = running.run_all(tasks, orders, note, crew, fail_fast=said["fail_fast"])
         progress.end()

@@ -1,9 +1,10 @@
 """
 --cluster and --watch: a batch beyond one machine, and beyond one moment.
 
-    @beyond     both options, in `Beyond`
-    hired       the crew of a run: of this machine, or of a cluster
-    Watching    folders to watch, how, and all that is done about them
+    @beyond         both options, in `Beyond`
+    standing_by     who starts while names are checked
+    hired           the crew of a run: of this machine, or of a cluster
+    Watching        folders to watch, how, and all that is done about them
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from convcli.batch.pools import Crew
+    from convcli.batch.pools import Crew, Processes
     from convcli.batch.running import Done, Ending
     from convcli.batch.targets import Wanted
     from convcli.batch.task import Input, Orders, Task
@@ -74,8 +75,24 @@ beyond = stacked(
 
 
 @contextmanager
-def hired(said: Beyond, tasks: Sequence[Task], orders: Orders) -> Iterator[Crew | None]:
-    """The crew for these tasks; None for a single one on this machine."""
+def standing_by(
+    said: Beyond, inputs: Sequence[Input], orders: Orders
+) -> Iterator[Processes | None]:
+    """Processes that start now, for `hired` to take, where these inputs will want some."""
+    if said["cluster"] or len(inputs) <= 1:
+        yield None
+        return
+    from convcli.batch import pools
+
+    with pools.early(inputs, orders.limits, said["workers"]) or nullcontext() as crew:
+        yield crew
+
+
+@contextmanager
+def hired(
+    said: Beyond, tasks: Sequence[Task], orders: Orders, early: Processes | None
+) -> Iterator[Crew | None]:
+    """The crew for these tasks, `early` if it fits; None for a single one on this machine."""
     left = [task for task in tasks if not task.skip]
     if said["cluster"] and left:
         from convcli.batch.cluster import joined
@@ -89,7 +106,7 @@ def hired(said: Beyond, tasks: Sequence[Task], orders: Orders) -> Iterator[Crew 
         return
     from convcli.batch import pools
 
-    with pools.crew(tasks, orders, said["workers"]) or nullcontext() as crew:
+    with pools.crew(tasks, orders, said["workers"], early) or nullcontext() as crew:
         yield crew
 
 

@@ -1,0 +1,166 @@
+"""Processes that start while names are checked: taken by the run, or sent home."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from convcli import apply_files
+from convcli.batch import pools, running, targets
+from convcli.batch.task import Input, Orders, Task
+from convcli.cli.main import run
+from convcli.errors import OutputError, UsageError
+from convcli.job import Wishes, make_job
+from convcli.kernels.library import find, search_path
+from convcli.limits import Limits
+from convcli.run import Writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PATIENCE = 60.0
+"""Seconds after which what was waited for will not come, however busy the machine."""
+
+ORDERS = Orders((make_job([find("box", search_path(()))], Wishes()),), Limits(jobs=2), Writing())
+WORDS = ("apply", "in", "-o", "out", "-k", "box", "--workers", "processes", "-j", "2", "-q")
+
+
+@pytest.fixture(autouse=True)
+def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six pictures in a folder of the current one, and an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    Path("out").mkdir()
+    for number in range(6):
+        Image.effect_noise((12, 9), 60).save(f"in/{number}.png")
+
+
+def planned() -> list[Task]:
+    names = sorted(Path("in").iterdir())
+    return [
+        Task(number, Input(str(name)), str(Path("out") / name.name))
+        for number, name in enumerate(names, start=1)
+    ]
+
+
+def early(workers: str = "processes", number: int = 6) -> pools.Processes | None:
+    return pools.early([task.source for task in planned()[:number]], ORDERS.limits, workers)
+
+
+@pytest.fixture(autouse=True)
+def hired(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """Every process that was started."""
+    found: list[subprocess.Popen[bytes]] = []
+    genuine = subprocess.Popen
+
+    def noted(*words: Any, **how: Any) -> subprocess.Popen[bytes]:
+        found.append(genuine(*words, **how))
+        return found[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", noted)
+    return found
+
+
+def codes(hired: list[subprocess.Popen[bytes]]) -> list[int | None]:
+    """Of each process; None while it is alive."""
+    return [process.poll() for process in hired]
+
+
+def both(hired: list[subprocess.Popen[bytes]]) -> None:
+    """Wait until two were started."""
+    end = time.monotonic() + PATIENCE
+    while len(hired) < 2 and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def test_processes_that_stand_by_do_the_work(hired: list[subprocess.Popen[bytes]]) -> None:
+    standing = early()
+    assert standing is not None
+    with standing, pools.crew(planned(), ORDERS, "processes", standing) or nullcontext() as crew:
+        assert crew is standing
+        assert running.run_all(planned(), ORDERS, lambda *_: None, crew).left == 0
+    assert codes(hired) == [0, 0]
+    assert len(list(Path("out").iterdir())) == 6
+
+
+@pytest.mark.parametrize(("number", "workers"), [(1, "processes"), (6, "threads")])
+def test_processes_that_nobody_needs_end(
+    number: int, workers: str, hired: list[subprocess.Popen[bytes]]
+) -> None:
+    standing = early()
+    with pools.crew(planned()[:number], ORDERS, workers, standing) or nullcontext() as crew:
+        assert standing is not crew
+        assert None not in codes(hired)
+
+
+def test_one_that_was_not_told_anything_ends_in_silence(
+    capfd: pytest.CaptureFixture[str], hired: list[subprocess.Popen[bytes]]
+) -> None:
+    standing = early()
+    assert standing is not None
+    both(hired)
+    standing.close()
+    assert codes(hired) == [0, 0]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_threads_are_not_started_early_nor_processes_for_one_file() -> None:
+    assert early("auto") is None
+    assert early("threads") is None
+    assert early("processes", 1) is None
+
+
+def test_the_command_starts_them_once(hired: list[subprocess.Popen[bytes]]) -> None:
+    assert run([*WORDS]) == 0
+    assert codes(hired) == [0, 0]
+    assert len(list(Path("out").iterdir())) == 6
+
+
+def by_command() -> None:
+    assert run([*WORDS]) == UsageError.exit_code
+
+
+def by_function() -> None:
+    with pytest.raises(UsageError):
+        apply_files("in", "out", "box", jobs=2, workers="processes")
+
+
+@pytest.mark.parametrize("begin", [by_command, by_function])
+def test_they_start_before_names_are_checked(
+    begin: Callable[[], None],
+    hired: list[subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alive: list[int] = []
+
+    def settled(*_: object, **__: object) -> None:
+        both(hired)
+        alive.append(codes(hired).count(None))
+        raise UsageError("as far as this")
+
+    monkeypatch.setattr(targets, "settle", settled)
+    begin()
+    assert alive == [2]
+    assert None not in codes(hired)
+
+
+def test_what_is_refused_before_any_work_is_all_that_is_said(
+    capfd: pytest.CaptureFixture[str], hired: list[subprocess.Popen[bytes]]
+) -> None:
+    Path("out/3.png").write_bytes(b"kept")
+    assert run([*WORDS]) == OutputError.exit_code
+    assert capfd.readouterr().err.startswith("out/3.png exists.\nUse --exists")
+    assert None not in codes(hired)
+    assert os.listdir("out") == ["3.png"]
+
+
+def test_a_dry_run_starts_nobody(hired: list[subprocess.Popen[bytes]]) -> None:
+    assert run([*WORDS, "--dry-run"]) == 0
+    assert hired == []
