@@ -78,11 +78,11 @@ def test_unreadable_paths_are_named(tmp_path: Path) -> None:
 
 
 def test_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(_: Path) -> bytes:
+    def denied(*_: object, **__: object) -> bytes:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     (tmp_path / "secret.png").touch()
-    monkeypatch.setattr(Path, "read_bytes", denied)
+    monkeypatch.setattr("builtins.open", denied)
     with pytest.raises(InputError, match=r"secret\.png: no permission"):
         read_bytes(tmp_path / "secret.png")
 
@@ -158,7 +158,7 @@ def test_a_name_that_was_claimed_in_vain_is_given_back(
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "link", refused)
-    monkeypatch.setattr(Path, "replace", refused)
+    monkeypatch.setattr(os, "replace", refused)
     with pytest.raises(OutputError, match="Input/output error"):
         write_bytes(tmp_path / "a.png", b"one", overwrite=False)
     assert left(tmp_path) == []

@@ -15,7 +15,6 @@ import pickle
 import socket
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convcli.batch.running import attempt
@@ -112,7 +111,7 @@ def _unwritable(asked: Question) -> tuple[str, ...]:
     if not same:
         return (f"does not see the same folder {folder}", _SHARE)
     try:
-        with temporary.passing(Path(folder)):
+        with temporary.passing(folder):
             return ()
     except OSError as error:
         return (

@@ -35,10 +35,10 @@ def question(sources: Sequence[Input], target: str) -> Iterator[Question]:
         folder = folder.parent
     secret = os.urandom(16)
     try:
-        with temporary.passing(folder) as (mark, file):
+        with temporary.passing(str(folder)) as (mark, file):
             file.write(secret)
             file.flush()
-            yield Question(inputs, str(mark), secret)
+            yield Question(inputs, mark, secret)
     except OSError as error:
         raise UsageError(
             f"{folder} can't be written: {error.strerror}.", "Name another."

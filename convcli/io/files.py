@@ -67,7 +67,8 @@ def _read_stdin() -> bytes:
 def _read_file(name: str) -> bytes:
     try:
         _refuse_special(name)
-        return Path(name).read_bytes()
+        with open(name, "rb", buffering=0) as file:
+            return file.readall()
     except FileNotFoundError:
         raise InputError(f"{name} does not exist.", _nearest(name), cause="missing") from None
     except IsADirectoryError:
@@ -86,7 +87,7 @@ def _read_file(name: str) -> bytes:
 
 def _refuse_special(name: str) -> None:
     """A device may never end, a pipe without a writer never begins; `<(command)` is neither."""
-    mode = os.stat(name).st_mode  # noqa: PTH116 - follows links, as reading does
+    mode = os.stat(name).st_mode  # follows links, as reading does
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
         raise InputError(f"{name} is a device, not a file.", "Name an image file.")
     if stat.S_ISFIFO(mode) and not os.path.realpath(name).startswith(("/dev/fd/", "/proc/")):
@@ -124,14 +125,14 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool, folders: bool
 def _check_file(name: str, *, overwrite: bool, folders: bool) -> None:
     if "\0" in name:
         raise OutputError(f"{name!r} can't be written: names hold no null byte.")
-    if os.path.isdir(name) or not os.path.basename(name):  # noqa: PTH112, PTH119 - 'out/' ends so
+    folder, base = os.path.split(name)
+    there = os.path.lexists(name)
+    if not base or (there and os.path.isdir(name)):  # 'out/' ends so
         raise OutputError(f"{name} is a folder.", "Name a file in it.")
-    if not overwrite and occupied(name):
+    if there and not overwrite and not _is_device(name):
         raise exists(name)
-    folder = Path(name).parent
-    while folders and not os.path.lexists(folder):
-        folder = folder.parent
-    if not folder.is_dir():
+    folder = (_above(folder) if folders else folder) or os.curdir
+    if not os.path.isdir(folder):
         raise OutputError(
             f"{name}: there is no folder {folder}.",
             f"Make it: mkdir -p {folder}",
@@ -145,6 +146,13 @@ def _check_file(name: str, *, overwrite: bool, folders: bool) -> None:
         )
 
 
+def _above(folder: str) -> str:
+    """The first on the way up that is there; "" for the current one."""
+    while folder and not os.path.lexists(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
 def occupied(name: str) -> bool:
     """Whether something would be replaced by writing into `name`."""
     return os.path.lexists(name) and not _is_device(name)
@@ -153,7 +161,7 @@ def occupied(name: str) -> bool:
 def _is_device(name: str) -> bool:
     """Whether writing into `name` replaces nothing: /dev/null, a pipe, a terminal."""
     with contextlib.suppress(OSError):
-        mode = os.stat(name).st_mode  # noqa: PTH116 - follows links, as writing does
+        mode = os.stat(name).st_mode  # follows links, as writing does
         return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
     return False
 
@@ -225,18 +233,17 @@ def _spooled(name: str) -> Iterator[BinaryIO]:
             while chunk := file.read(_CHUNK):
                 _write_stdout(chunk)
         else:
-            with open(name, "wb") as device:  # noqa: PTH123 - a name, not a path
+            with open(name, "wb") as device:
                 shutil.copyfileobj(file, device)
 
 
 @contextmanager
 def _published(names: Sequence[str], *, overwrite: bool, folders: bool) -> Iterator[list[BinaryIO]]:
     """As `together`; with `folders` those on the way are made."""
-    targets = [Path(name) for name in names]
-    if folders:
-        for folder in dict.fromkeys(target.parent for target in targets):
-            folder.mkdir(parents=True, exist_ok=True)
-    with together(targets, overwrite=overwrite) as files:
+    for folder in dict.fromkeys(map(os.path.dirname, names)) if folders else ():
+        if not os.path.isdir(folder or os.curdir):
+            os.makedirs(folder, exist_ok=True)
+    with together(names, overwrite=overwrite) as files:
         yield files
 
 

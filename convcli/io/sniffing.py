@@ -105,7 +105,7 @@ def is_tiff(path: str) -> bool:
     try:
         if not os.path.isfile(path):  # noqa: PTH113 - a name of any length, or `-`
             return False
-        with open(path, "rb") as file:  # noqa: PTH123 - as above
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
             return _signature(file.read(4)) == "TIFF"
     except (OSError, ValueError):
         return False

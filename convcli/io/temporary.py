@@ -27,13 +27,14 @@ except ImportError:  # Windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
     from typing import BinaryIO
+
+    Place = str | os.PathLike[str]
 
 NAME = re.compile(r"\.convcli-[0-9a-f]{16}\.tmp")
 """Not `.NAME-of-the-target`: a name of 255 bytes is allowed and a longer one is not."""
 
-_UNFINISHED: set[Path] = set()
+_UNFINISHED: set[str] = set()
 """Temporary files of this process that are being written."""
 
 _GIVING: set[_Names] = set()
@@ -47,24 +48,24 @@ _LEFT = threading.Event()
 
 
 @contextmanager
-def published(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
+def published(target: Place, *, overwrite: bool) -> Iterator[BinaryIO]:
     """
     An open file to write and seek in, which becomes `target` when the block ends without error.
 
     FileExistsError if the target is there by then and was not to be replaced. Nothing is left
     behind on any error.
     """
-    with together([target], overwrite=overwrite) as (file,):
+    with together([os.fspath(target)], overwrite=overwrite) as (file,):
         yield file
 
 
 @contextmanager
-def together(targets: Sequence[Path], *, overwrite: bool) -> Iterator[list[BinaryIO]]:
+def together(targets: Sequence[str], *, overwrite: bool) -> Iterator[list[BinaryIO]]:
     """As `published`, of several: all of them, or on any error none, and all that was there."""
     if len(targets) > _FEW:
         _raise_limit()
     with ExitStack() as held:
-        drafts = [held.enter_context(_draft(target.parent)) for target in targets]
+        drafts = [held.enter_context(_draft(os.path.dirname(target))) for target in targets]
         if _LEFT.is_set():
             raise OSError("this process ends")
         yield [file for _, file in drafts]
@@ -89,7 +90,7 @@ def _raise_limit() -> None:
 
 
 @contextmanager
-def _draft(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
+def _draft(folder: str) -> Iterator[tuple[str, BinaryIO]]:
     """As `passing`, of a file that `abandon` removes."""
     with passing(folder) as (temporary, file):
         _UNFINISHED.add(temporary)
@@ -109,10 +110,10 @@ class _Names:
 
     def __init__(self, *, single: bool) -> None:
         self._single = single
-        self._given: list[tuple[Path, Path, Path | None]] = []
+        self._given: list[tuple[str, str, str]] = []
 
-    def give(self, temporary: Path, target: Path, *, overwrite: bool) -> None:
-        old = _spare(target) if overwrite and not self._single else None
+    def give(self, temporary: str, target: str, *, overwrite: bool) -> None:
+        old = _spare(target) if overwrite and not self._single else ""
         if not self._single and (old or not os.path.lexists(target)):
             self._given.append((target, temporary, old))
         if _LEFT.is_set():
@@ -136,38 +137,38 @@ class _Names:
             target, temporary, old = self._given.pop()
             with contextlib.suppress(OSError):
                 if old:
-                    old.replace(target)
-                elif not temporary.exists() or target.samefile(temporary):
-                    target.unlink()
+                    os.replace(old, target)
+                elif not os.path.exists(temporary) or os.path.samefile(target, temporary):
+                    os.unlink(target)
             _forget(old)
 
 
-def _forget(spare: Path | None) -> None:
+def _forget(name: str) -> None:
+    """Remove a file that may be gone already; "" is none."""
     with contextlib.suppress(OSError):
-        if spare:
-            spare.unlink(missing_ok=True)
+        if name:
+            os.unlink(name)
 
 
-def _spare(target: Path) -> Path | None:
-    """A second name of what is to be replaced; None where there is nothing, or no such names."""
-    spare = target.parent / _name()
+def _spare(target: str) -> str:
+    """A second name of what is to be replaced; "" where there is nothing, or no such names."""
+    spare = _name(os.path.dirname(target))
     try:
         os.link(target, spare, follow_symlinks=False)
     except (OSError, AttributeError, NotImplementedError):
-        return None
+        return ""
     return spare
 
 
 @contextmanager
-def passing(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
+def passing(folder: str) -> Iterator[tuple[str, BinaryIO]]:
     """The name of a temporary file, and the file; both are gone when the block ends."""
     temporary, file = _opened(folder)
     try:
         with file:
             yield temporary, file
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        _forget(temporary)
 
 
 def abandon() -> None:
@@ -176,24 +177,23 @@ def abandon() -> None:
     for names in tuple(_GIVING):
         names.take_back()
     for temporary in tuple(_UNFINISHED):
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        _forget(temporary)
 
 
-def _opened(folder: Path) -> tuple[Path, BinaryIO]:
+def _opened(folder: str) -> tuple[str, BinaryIO]:
     """A new file under a name of its own, locked; another one if it was swept before that."""
     while True:
-        temporary = folder / _name()
+        temporary = _name(folder)
         # 0o666 less the umask, as for any new file; x: nobody can have planted a link here.
-        file = temporary.open("x+b")
+        file = open(temporary, "x+b")  # noqa: SIM115 - whoever asked closes it
         if _lock(file) and not os.fstat(file.fileno()).st_nlink:
             file.close()
             continue
         return temporary, file
 
 
-def _name() -> str:
-    return f".convcli-{os.urandom(8).hex()}.tmp"
+def _name(folder: str) -> str:
+    return os.path.join(folder, f".convcli-{os.urandom(8).hex()}.tmp")
 
 
 def _lock(file: IO[bytes]) -> bool:
@@ -245,20 +245,20 @@ def _swept(entry: os.DirEntry[str]) -> bool:
     with contextlib.suppress(OSError):
         if not stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
             return False
-        with open(entry.path, "rb") as file:  # noqa: PTH123 - a name, not a path
+        with open(entry.path, "rb") as file:
             if not claimed(file) or not os.fstat(file.fileno()).st_nlink:
                 return False
-            os.unlink(entry.path)  # noqa: PTH108 - as above
+            os.unlink(entry.path)
             return True
     return False
 
 
-def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
+def _publish(temporary: str, target: str, *, overwrite: bool) -> None:
     if overwrite:
         mode = _mode(target)
         if mode is not None:
-            temporary.chmod(mode)
-        temporary.replace(target)
+            os.chmod(temporary, mode)
+        os.replace(temporary, target)
         return
     try:
         os.link(temporary, target)  # fails if the target exists; rename would replace it
@@ -267,19 +267,19 @@ def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
     except (OSError, AttributeError, NotImplementedError):  # FAT, some network shares
         _claim(target)
         try:
-            temporary.replace(target)
+            os.replace(temporary, target)
         except BaseException:
-            target.unlink()  # empty, and ours
+            os.unlink(target)  # empty, and ours
             raise
 
 
-def _mode(target: Path) -> int | None:
+def _mode(target: str) -> int | None:
     """Permissions of what is replaced; None where a link leads nowhere, or round in circles."""
     with contextlib.suppress(OSError):
-        return stat.S_IMODE(target.stat().st_mode)
+        return stat.S_IMODE(os.stat(target).st_mode)
     return None
 
 
-def _claim(target: Path) -> None:
+def _claim(target: str) -> None:
     """Take the name where there are no hard links; FileExistsError when somebody was first."""
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
