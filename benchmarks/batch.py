@@ -14,7 +14,6 @@ the same quality without subsampling.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import shutil
@@ -63,14 +62,9 @@ if __name__ == "__main__":
 
 def convcli(source: Path, target: Path, *more: str) -> Command:
     """The command, over every file of a folder."""
-    names = sorted(str(path) for path in source.iterdir())
     matrix = f"1/{TOTAL} * " + "; ".join(" ".join(map(str, row)) for row in ROWS)
-    script = "import sys, json; from convcli.__main__ import main;"
-    script += " sys.argv += json.load(open(sys.argv.pop())); main()"
-    listed = target.parent / "names.json"
-    listed.write_text(json.dumps(names))
     words = ["-o", str(target), "-m", matrix, "--quality", str(QUALITY), "-q", *more]
-    return [sys.executable, "-c", script, "apply", *words, str(listed)]
+    return [sys.executable, "-m", "convcli", "apply", *words, str(source)]
 
 
 def opencv(source: Path, target: Path) -> Command:
@@ -167,7 +161,7 @@ def beside(options: argparse.Namespace, folder: Path) -> None:
         for name in names:
             command = PROGRAMS[name](source, target)
             forced = ["--workers", options.workers] if name == "convcli" else []
-            runs[name].append(measured([*command[:4], *forced, *command[4:]], target))
+            runs[name].append(measured([*command, *forced], target))
     print(f"{options.files} JPEGs of {options.megapixels:g} Mpx, medians of {options.rounds}")
     print("\n".join(table([*_compared(runs, options.files * options.megapixels)])))
 

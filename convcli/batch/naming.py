@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
+from convcli.batch.places import FORBIDDEN
 from convcli.errors import UsageError
 from convcli.io import FORMATS, Number, suffix_format
 from convcli.record import record
@@ -61,7 +62,6 @@ FALLBACK = "png"
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<field>[^{}]*)\}|(?P<text>[^{}]+)|(?P<brace>[{}])")
 _FIELD = re.compile(r"(?P<name>\w*)(?P<rest>[^:]*)(?::(?P<spec>.*))?", re.DOTALL)
-_FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 _EXAMPLES: dict[str, object] = {
     **dict.fromkeys(FIELDS, "a"),
     "index": 1,
@@ -95,7 +95,7 @@ def template(text: str) -> Template:
             fields.append(_field(text, token))
         elif token["brace"]:
             raise _wrong(text, token.start(), "a brace alone", "Write {{ or }} for a brace itself.")
-        elif token["text"] and (found := _FORBIDDEN.search(token["text"])):
+        elif token["text"] and (found := FORBIDDEN.search(token["text"])):
             raise _wrong(
                 text,
                 token.start() + found.start(),
@@ -217,7 +217,7 @@ def _digest(job: Job) -> str:
 
 def _spelled(text: str) -> str:
     """`gaussian:sigma=2` -> `gaussian-sigma=2`: a name of files everywhere."""
-    return _FORBIDDEN.sub("-", text).replace("/", "-").strip(" .") or "kernel"
+    return FORBIDDEN.sub("-", text).replace("/", "-").strip(" .") or "kernel"
 
 
 def of_input(source: Input, number: int, wish: str) -> Values:

@@ -7,6 +7,7 @@ What lies where results are to go: each folder of results is read once, however 
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,8 @@ _SURELY_SHORT = LONGEST // 4
 _DEVICES = frozenset({"con", "prn", "aux", "nul", "conin$", "conout$"}) | {
     f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³"
 }
-_WINDOWS = frozenset('<>:"|?*\\') | {chr(code) for code in range(32)}
+FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f]')
+"""What stands in no name of Windows."""
 
 
 def folded(name: str) -> str:
@@ -139,8 +141,8 @@ def _odd(name: str) -> str:
         return f"Windows drops the {'dot' if name[-1] == '.' else 'space'} at its end"
     if name.partition(".")[0].rstrip(" ").lower() in _DEVICES:
         return "Windows keeps it for a device"
-    if not _WINDOWS.isdisjoint(name):
-        return f"Windows has no {' '.join(sorted(_WINDOWS.intersection(name)))} in names"
+    if FORBIDDEN.search(name):
+        return f"Windows has no {' '.join(sorted({*FORBIDDEN.findall(name)}))} in names"
     return ""
 
 
