@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import time
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from convcli import apply_files
-from convcli.batch import pools, running, targets
+from convcli.batch import naming, pools, running, targets
 from convcli.batch.task import Input, Orders, Task
 from convcli.cli.main import run
 from convcli.errors import OutputError, UsageError
@@ -164,3 +165,24 @@ def test_what_is_refused_before_any_work_is_all_that_is_said(
 def test_a_dry_run_starts_nobody(hired: list[subprocess.Popen[bytes]]) -> None:
     assert run([*WORDS, "--dry-run"]) == 0
     assert hired == []
+
+
+@pytest.mark.parametrize("before", [gc.enable, gc.disable])
+def test_no_garbage_is_looked_for_while_names_are_found(
+    before: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def noted(*given: Any) -> naming.Values:
+        seen.append(gc.isenabled())
+        return naming.of_input(*given)
+
+    monkeypatch.setattr(targets, "of_input", noted)
+    try:
+        before()
+        enabled = gc.isenabled()
+        assert apply_files("in", "out", "box").ok == 6
+        assert gc.isenabled() == enabled
+    finally:
+        gc.enable()
+    assert seen == [False] * 6

@@ -22,6 +22,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from convcli.batch import patterns
+from convcli.batch.lasting import lasting
 from convcli.batch.task import STANDARD, Input
 from convcli.batch.tree import Folder, identity, walk
 from convcli.errors import InputError, UsageError
@@ -111,6 +112,7 @@ def look(roots: Iterable[str], choice: Choice) -> Found:
     return search.found
 
 
+@lasting()
 def find(words: Iterable[str], choice: Choice, listed: Iterable[str] = ()) -> Found:
     """
     Everything that `words` name, then the names of a list, which are taken as they are.
@@ -232,10 +234,10 @@ class _Search:
 
     def _take(self, root: str, folder: Folder, files: Iterable[Entry]) -> None:
         inside, here = folder.inside.replace("/", os.sep), not folder.path
-        names = self._reached.setdefault(folder.identity, set())
+        reached = self._reached.setdefault(folder.identity, set())
         for entry in files:
             path = entry.name if here else entry.path
-            self._append(Input(path, root, inside, *_figures(entry)), names, entry.name)
+            self._append(Input(path, root, inside, *_figures(entry)), reached, entry.name)
 
     def _append(self, source: Input, reached: set[str], name: str) -> None:
         """One more input, unless it is among those that were reached in its folder."""

@@ -21,6 +21,7 @@ from convcli import io
 from convcli.batch.collisions import check_shared
 from convcli.batch.existing import EXISTS, Names
 from convcli.batch.filters import colours_of, filters
+from convcli.batch.lasting import lasting
 from convcli.batch.naming import (
     EACH,
     KEPT,
@@ -88,6 +89,7 @@ class Targets:
     notes: tuple[str, ...] = ()
 
 
+@lasting()
 def settle(
     inputs: Sequence[Input],
     wanted: Wanted,
