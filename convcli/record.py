@@ -51,7 +51,7 @@ def _made(cls: Class, methods: dict[str, Any]) -> Class:
 def _init(self: Any, *given: Any, **named: Any) -> None:  # noqa: ANN401 - of any record
     cls = type(self)
     _made_of[cls] += 1
-    if _made_of[cls] == OFTEN:
+    if _made_of[cls] >= OFTEN and cls.__init__ is _init:  # else a class below has its own
         cls.__init__ = _compiled(cls)
     names = cls.__match_args__
     if named or len(given) != len(names):

@@ -67,7 +67,7 @@ def _made(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     ]
     for cls, given in made:
         monkeypatch.setattr(cls, "__init__", cls.__init__)
-        for _ in range(OFTEN if request.param == "many" else 0):
+        for _ in range(OFTEN if request.param == "many" else OFTEN // 2):
             cls(*given)
         shared = vars(cls)["__init__"].__module__ == "convcli.record"
         assert shared == (request.param == "few")
@@ -106,6 +106,14 @@ def test_a_method_of_its_own_stays_and_the_last_step_is_taken() -> None:
     assert (repr(Odd(1)), hash(Odd(1))) == ("odd", 7)
     with pytest.raises(ValueError, match="above"):
         Point(-1)
+
+
+def test_a_class_below_keeps_an_init_of_its_own() -> None:
+    class Below(Pair):
+        def __init__(self, both: int) -> None:
+            super().__init__(both, both)
+
+    assert [Below(number).column for number in range(2 * OFTEN)] == [*range(2 * OFTEN)]
 
 
 def test_nothing_can_be_assigned_or_added() -> None:
