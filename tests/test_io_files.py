@@ -77,6 +77,23 @@ def test_unreadable_paths_are_named(tmp_path: Path) -> None:
         read_bytes("a\0b")
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("a.png", "Check the spelling."),
+        ("new/", "Check the spelling."),
+        ("no/a.png", "There is no folder no either."),
+    ],
+)
+def test_a_missing_file_in_a_missing_folder_is_told_so(
+    name: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as caught:
+        read_bytes(name)
+    assert caught.value.hint == hint
+
+
 def test_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(*_: object, **__: object) -> bytes:
         raise PermissionError(errno.EACCES, "Permission denied")

@@ -13,7 +13,6 @@ import os
 import stat
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from convcli.errors import InputError, OutputError
@@ -97,8 +96,9 @@ def _refuse_special(name: str) -> None:
 
 
 def _nearest(name: str) -> str:
-    folder = Path(name).parent
-    return f"There is no folder {folder} either." if not folder.is_dir() else "Check the spelling."
+    folder = os.path.dirname(name.rstrip(os.sep)) or os.curdir  # 'new/' lies in the current one
+    there = os.path.isdir(folder)
+    return "Check the spelling." if there else f"There is no folder {folder} either."
 
 
 def _reason(error: Exception) -> str:
@@ -183,7 +183,8 @@ def write_bytes(
         if name == STREAM:
             _write_stdout(payload)
         elif _is_device(name):
-            Path(name).write_bytes(payload)
+            with open(name, "wb") as device:
+                device.write(payload)
         else:
             with _published([name], overwrite=overwrite, folders=folders) as (file,):
                 file.write(payload)

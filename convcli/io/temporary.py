@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
-    Place = str | os.PathLike[str]
-
 NAME = re.compile(r"\.convcli-[0-9a-f]{16}\.tmp")
 """Not `.NAME-of-the-target`: a name of 255 bytes is allowed and a longer one is not."""
 
@@ -48,7 +46,7 @@ _LEFT = threading.Event()
 
 
 @contextmanager
-def published(target: Place, *, overwrite: bool) -> Iterator[BinaryIO]:
+def published(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[BinaryIO]:
     """
     An open file to write and seek in, which becomes `target` when the block ends without error.
 
