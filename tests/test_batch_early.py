@@ -5,9 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import subprocess
+import threading
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from pickle import PicklingError
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +19,7 @@ from PIL import Image
 from convcli import apply_files
 from convcli.batch import naming, pools, running, targets
 from convcli.batch.task import Input, Orders, Task
+from convcli.cli import beyond
 from convcli.cli.main import run
 from convcli.errors import OutputError, UsageError
 from convcli.job import Wishes, make_job
@@ -99,6 +103,45 @@ def test_processes_that_nobody_needs_end(
     with pools.crew(planned()[:number], ORDERS, workers, standing) or nullcontext() as crew:
         assert standing is not crew
         assert None not in codes(hired)
+
+
+def test_the_command_sends_them_home_for_what_is_left_of_a_run(
+    hired: list[subprocess.Popen[bytes]],
+) -> None:
+    said = beyond.Beyond(workers="processes", cluster=None, watch=False)
+    with beyond.hired(said, planned()[:1], ORDERS, early()) as crew:
+        assert crew is None
+        assert None not in codes(hired)
+
+
+def test_a_process_that_was_just_being_started_ends_with_the_others(
+    monkeypatch: pytest.MonkeyPatch, hired: list[subprocess.Popen[bytes]]
+) -> None:
+    begun, noted = threading.Barrier(3), subprocess.Popen
+
+    def slow(*words: Any, **how: Any) -> subprocess.Popen[bytes]:
+        begun.wait(PATIENCE)
+        time.sleep(0.5)  # in which nobody is there yet whom the crew could send home
+        return noted(*words, **how)
+
+    monkeypatch.setattr(subprocess, "Popen", slow)
+    standing = early()
+    assert standing is not None
+    begun.wait(PATIENCE)
+    standing.close(now=True)
+    assert len(hired) == 2
+    assert None not in codes(hired)
+
+
+def test_orders_that_cannot_be_told_cost_no_process(hired: list[subprocess.Popen[bytes]]) -> None:
+    untold: Any = lambda: None  # noqa: E731 - what no pickle holds
+    crew = early()
+    assert crew is not None
+    with crew:
+        for task in planned():
+            with pytest.raises((PicklingError, AttributeError)):
+                crew.submit(task, replace(ORDERS, version=untold)).result()
+    assert codes(hired) == [0, 0]
 
 
 def test_one_that_was_not_told_anything_ends_in_silence(

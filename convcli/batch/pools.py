@@ -148,9 +148,10 @@ class Processes(Crew):
     def _by_process(self, task: Task, orders: Orders) -> Outcome:
         if self._halted:
             raise Halted
+        told = self._shared(orders)
         worker = self._worker()
         try:
-            item, error, trace = worker.ask((task, orders.limits.crowd), self._shared(orders))
+            item, error, trace = worker.ask((task, orders.limits.crowd), told)
         except (EOFError, OSError, pickle.UnpicklingError):
             self._hired.discard(worker)
             code = worker.ended()
@@ -164,7 +165,7 @@ class Processes(Crew):
         return item, error
 
     def _shared(self, orders: Orders) -> bytes:
-        """The orders as every process hears them once, from the first task that it is asked."""
+        """The orders as every process hears them, once, with its first task."""
         if not self._orders:
             silent = replace(orders, writing=replace(orders.writing, tell=untold))
             self._orders = pickle.dumps(silent)
@@ -218,7 +219,7 @@ class _Worker:
             self._say(pickle.dumps(sys.path))
 
     def ask(self, request: Any, orders: bytes) -> Any:  # noqa: ANN401 - what `worker` takes and gives
-        """The answer, by `orders` once told; EOFError or OSError where the process has ended."""
+        """The answer; `orders` go ahead of the first one. EOFError or OSError: it has ended."""
         self._say(b"" if self._told else orders)
         self._told = True
         self._say(pickle.dumps(request))

@@ -101,7 +101,7 @@ def hired(
         with joined(said["cluster"], sources, left[0].target, orders, note) as cluster:
             yield cluster
         return
-    if len(tasks) == 1:  # done at once, without the cost of what several need
+    if len(tasks) == 1 and not early:  # done at once, without the cost of what several need
         yield None
         return
     from convcli.batch import pools
