@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 def sweep(tasks: Iterable[Task], report: str) -> int:
     """How many temporary files were removed; those of runs that are alive stay."""
-    done = (task for task in tasks if task.target != STANDARD)
-    names = (name for task in done for name in task.files or (task.target,))
+    kept = (task for task in tasks if task.target != STANDARD)
+    names = (name for task in kept for name in task.files or (task.target,))
     folders = {os.path.dirname(name) for name in names}
     reported = {os.path.dirname(report)} if report and report != STANDARD else set[str]()
     return temporary.sweep(folders | reported)
