@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from dataclasses import fields, replace
 from pathlib import Path
@@ -78,7 +79,9 @@ def done(name: str = "run.jsonl") -> list[str]:
 def test_killed_at_any_moment_and_resumed_a_run_is_as_if_undisturbed(tmp_path: Path) -> None:
     names = pictures(tmp_path / "in", FILES)
     (tmp_path / "calm").mkdir()
+    begun = time.monotonic()
     assert launched(tmp_path, names, "calm").wait() == 0
+    taken = time.monotonic() - begun
     calm = contents(tmp_path / "calm")
     assert len(calm) == FILES
     chance, kills, trial, swept = random.Random(5), 0, 0, 0  # noqa: S311 - moments, no secrets
@@ -88,7 +91,7 @@ def test_killed_at_any_moment_and_resumed_a_run_is_as_if_undisturbed(tmp_path: P
         (tmp_path / out).mkdir()
         while True:
             process = launched(tmp_path, names, out, "--resume", f"{out}.jsonl")
-            alive = outlived(process, chance.uniform(0.2, 0.2 + 0.02 * FILES), kills < KILLS)
+            alive = outlived(process, chance.uniform(0, taken), kills < KILLS)
             if not alive:
                 break
             kills += 1
