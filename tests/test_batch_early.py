@@ -144,6 +144,27 @@ def test_orders_that_cannot_be_told_cost_no_process(hired: list[subprocess.Popen
     assert codes(hired) == [0, 0]
 
 
+class Version:
+    """Counts how often it is pickled."""
+
+    pickled = 0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.pickled += 1
+        return str, ("1",)
+
+
+def test_orders_are_pickled_once_however_many_tasks_there_are() -> None:
+    version: Any = Version()
+    orders = replace(ORDERS, version=version)
+    with pools.crew(planned(), orders, "processes") or nullcontext() as crew:
+        assert crew is not None
+        for task in planned():
+            item, error = crew.submit(task, orders).result()
+            assert (item.status, error) == ("ok", None)
+    assert version.pickled == 1
+
+
 def test_one_that_was_not_told_anything_ends_in_silence(
     capfd: pytest.CaptureFixture[str], hired: list[subprocess.Popen[bytes]]
 ) -> None:
