@@ -144,6 +144,15 @@ def test_orders_that_cannot_be_told_cost_no_process(hired: list[subprocess.Popen
     assert codes(hired) == [0, 0]
 
 
+def test_a_crew_that_was_halted_asks_nobody() -> None:
+    with pools.crew(planned(), ORDERS, "processes") or nullcontext() as crew:
+        assert crew is not None
+        crew.halt()
+        with pytest.raises(running.Halted):
+            crew.submit(planned()[0], ORDERS).result()
+    assert os.listdir("out") == []
+
+
 class Version:
     """Counts how often it is pickled."""
 
@@ -154,9 +163,9 @@ class Version:
         return str, ("1",)
 
 
-def test_orders_are_pickled_once_however_many_tasks_there_are() -> None:
+def test_orders_are_pickled_once_and_without_whom_to_tell() -> None:
     version: Any = Version()
-    orders = replace(ORDERS, version=version)
+    orders = replace(ORDERS, version=version, writing=Writing(tell=lambda _: None))
     with pools.crew(planned(), orders, "processes") or nullcontext() as crew:
         assert crew is not None
         for task in planned():
