@@ -25,12 +25,13 @@ LONGEST = 255
 
 ON_WINDOWS = os.name == "nt"
 
+FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f]')
+"""What stands in no name of Windows."""
+
 _SURELY_SHORT = LONGEST // 4
 _DEVICES = frozenset({"con", "prn", "aux", "nul", "conin$", "conout$"}) | {
     f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³"
 }
-FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f]')
-"""What stands in no name of Windows."""
 
 
 def folded(name: str) -> str:
