@@ -64,6 +64,13 @@ def test_the_tree_below_each_named_folder_is_kept_and_nothing_is_made() -> None:
     assert not Path("out").exists()
 
 
+@pytest.mark.parametrize("words", [("p",), ("p/1.png",)])
+def test_an_output_without_a_name_is_none(words: tuple[str, ...]) -> None:
+    make("p/1.png", "p/2.png")
+    with pytest.raises(UsageError, match=r"^-o '' names nothing"):
+        names(*words, out="")
+
+
 def test_empty_parts_of_a_template_are_no_folders() -> None:
     make("p/1.png", "p/a/2.png")
     assert names("p", name="{name}//{dir}") == ["out/1", "out/2/a"]

@@ -183,6 +183,8 @@ def _in_place(inputs: Sequence[Input]) -> list[Task]:
 def _into_folder(inputs: Sequence[Input], wanted: Wanted, jobs: Sequence[Job]) -> bool:
     """Whether results go into a folder; errors where they must, and `out` cannot be one."""
     out = wanted.out
+    if not out:
+        raise UsageError("-o '' names nothing.", "Name a file or a folder: -o results/")
     if out != STANDARD and (out.endswith(("/", os.sep)) or os.path.isdir(out)):
         _check_folder(out)
         return True
