@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from pickle import PicklingError
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ import pytest
 from PIL import Image
 
 from convcli import apply_files
-from convcli.batch import naming, pools, running, targets
+from convcli.batch import inputs, naming, pools, running, targets, tree
 from convcli.batch.task import Input, Orders, Task
 from convcli.cli import beyond
 from convcli.cli.main import run
@@ -246,11 +247,12 @@ def test_no_garbage_is_looked_for_while_names_are_found(
 ) -> None:
     seen: list[bool] = []
 
-    def noted(*given: Any) -> naming.Values:
+    def noted(genuine: Callable[..., Any], *given: Any) -> object:
         seen.append(gc.isenabled())
-        return naming.of_input(*given)
+        return genuine(*given)
 
-    monkeypatch.setattr(targets, "of_input", noted)
+    monkeypatch.setattr(inputs, "walk", partial(noted, tree.walk))
+    monkeypatch.setattr(targets, "of_input", partial(noted, naming.of_input))
     try:
         before()
         enabled = gc.isenabled()
@@ -258,4 +260,4 @@ def test_no_garbage_is_looked_for_while_names_are_found(
         assert gc.isenabled() == enabled
     finally:
         gc.enable()
-    assert seen == [False] * 6
+    assert seen == [False] * 7

@@ -489,6 +489,9 @@ def test_workers_elsewhere_get_whole_names_and_folders_of_all_are_swept() -> Non
         Path(folder).mkdir(parents=True)
         Path(folder, f".convcli-{'0' * 16}.tmp").touch()
     assert sweep([task, task], "") == 2
+    Path("o/1", f".convcli-{'0' * 16}.tmp").touch()
+    counted_later = Task(1, Input("a.png"), "o/1/{filter}", series=Series("o/1/{filter}", ()))
+    assert sweep([counted_later], "") == 1
 
 
 def test_what_comes_while_watching_has_files_of_its_own() -> None:

@@ -62,6 +62,7 @@ def test_natural_order() -> None:
 @given(st.lists(st.from_regex(r"([aA]|[0-9]{1,3}){0,4}", fullmatch=True), unique=True))
 @example(["a10", "a9a"])
 @example(["10a2", "09a3", "10a1"])
+@example(["A2", "a1"])
 def test_numbers_count_and_letters_decide_only_where_all_else_is_the_same(names: list[str]) -> None:
     """Names of one shape are sorted on a shorter way."""
 
@@ -99,6 +100,28 @@ def test_numbers_are_taken_where_they_are_asked_for() -> None:
     assert paths("p", choice=Choice(include=("*.csv", "*.png"))) == ["p/a.png", "p/g.csv"]
     assert paths("p/*.npy") == ["p/h.npy"]
     assert paths("p/g.csv") == ["p/g.csv"]
+
+
+@pytest.mark.usefixtures("place")
+def test_a_suffix_is_what_python_says() -> None:
+    names = ["a.XYZ", "b.xyz", ".xyz", "..xyz", "c..xyz", "a.", "xyz", "a.b.xyz"]
+    make(*names)
+    suffixes = [os.path.splitext(name)[1].lower() or "without a suffix" for name in names]
+    with pytest.raises(InputError) as caught:
+        search(".", choice=Choice(hidden=True))
+    for suffix in set(suffixes):
+        assert f"{suffixes.count(suffix)} {suffix}" in caught.value.message
+
+
+@pytest.mark.usefixtures("place")
+def test_a_pattern_without_a_folder_is_searched_in_the_current_one() -> None:
+    make("a.png")
+    assert [(one.path, one.root) for one in search("*.png").inputs] == [("a.png", os.curdir)]
+
+
+def test_standard_input_named_twice_is_one_input() -> None:
+    found = search("-", "-")
+    assert (found.inputs, found.twice) == ([Input("-")], 1)
 
 
 @pytest.mark.usefixtures("place")

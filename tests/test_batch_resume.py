@@ -156,7 +156,9 @@ with published(Path(sys.argv[1]), overwrite=False) as file:
 
 
 @posix
-def test_a_sweep_spares_what_a_live_run_is_writing(tmp_path: Path) -> None:
+def test_a_sweep_spares_what_a_live_run_is_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     args = [sys.executable, "-c", HOLD]
     pipe, env = subprocess.PIPE, {**os.environ, "PYTHONPATH": str(ROOT)}
     live, dead = (
@@ -173,7 +175,9 @@ def test_a_sweep_spares_what_a_live_run_is_writing(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     (tmp_path / f".convcli-{'0' * 16}.tmp").mkdir()
     task = Task(1, Input("x"), str(tmp_path / "live.png"))
+    monkeypatch.chdir(tmp_path)
     assert strays(tmp_path) == 3
+    assert sweep([Task(1, Input("x"), "-")], "") == 0
     assert sweep([task], "") == 1
     assert strays(tmp_path) == 2
     live.communicate()

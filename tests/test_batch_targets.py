@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from convcli.api import recipe
-from convcli.batch import places
+from convcli.batch import places, targets
 from convcli.batch.existing import EXISTS
 from convcli.batch.inputs import Choice, find
 from convcli.batch.naming import FIELDS, of_input, template
@@ -224,7 +224,8 @@ def test_odd_names_keep_every_byte() -> None:
         ("a.png", "COM1.{name}.{ext}", "Windows keeps it for a device"),
         ("a.png", "{name}./x.{ext}", "Windows drops the dot"),
         ("a.png", "{name:<9}", "Windows drops the space"),
-        ("a.png", "{name:*<9}", "Windows has no *"),
+        ("a.png", "{name}.", "Windows drops the dot"),
+        ("a.png", "{name:?<9}{name:*<9}", "Windows has no * ? in names"),
         ("a.png", "{name:x<252}.{ext}", "it has 256 bytes, and names end at 255"),
         ("a.png", "{name:.0}.{ext:.0}", "gives no name"),
         ("a.png", "{name:.0}", "gives no name"),
@@ -234,6 +235,19 @@ def test_odd_names_keep_every_byte() -> None:
 def test_names_that_a_template_must_not_make(source: str, text: str, words: str) -> None:
     make(source)
     assert words in refused(OutputError, source, name=text)
+
+
+def test_a_folder_of_results_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def noted(name: str, source: Input) -> None:
+        seen.append(name)
+        places.check_name(name, source)
+
+    monkeypatch.setattr(targets, "check_name", noted)
+    make("p/a/1.png", "p/a/2.png", "p/a/b/3.png")
+    assert names("p") == ["out/a/1.png", "out/a/2.png", "out/a/b/3.png"]
+    assert seen == ["a", "1.png", "2.png", "a", "b", "3.png"]
 
 
 def test_names_as_long_as_can_be_are_taken() -> None:

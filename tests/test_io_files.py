@@ -243,6 +243,41 @@ def test_impossible_targets_are_refused_before_and_at_writing(tmp_path: Path) ->
     assert left(tmp_path) == []
 
 
+def test_folders_on_the_way_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "new/b/c.png", "new/b/d.png", str(tmp_path / "new" / "e" / "f.png")):
+        write_bytes(name, name.encode(), overwrite=False, folders=True)
+        assert Path(name).read_bytes() == name.encode()
+
+
+def test_a_folder_that_another_one_makes_meanwhile_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = os.makedirs
+
+    def late(*given: Any, **named: Any) -> None:
+        genuine(*given)
+        genuine(*given, **named)
+
+    monkeypatch.setattr(os, "makedirs", late)
+    write_bytes(tmp_path / "new" / "b" / "c.png", b"x", overwrite=False, folders=True)
+    assert (tmp_path / "new" / "b" / "c.png").read_bytes() == b"x"
+
+
+def test_no_folder_is_made_where_a_link_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    with pytest.raises(OutputError, match="there is no folder"):
+        check_target(tmp_path / "link" / "new" / "a.png", overwrite=False, folders=True)
+
+
+def test_a_disk_that_is_not_there_has_no_folder_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter(range(9))
+    monkeypatch.setattr(os.path, "lexists", lambda _: next(looks) < 0)
+    monkeypatch.setattr(os.path, "isdir", lambda _: False)
+    with pytest.raises(OutputError, match="there is no folder /"):
+        check_target("/no/such/a.png", overwrite=False, folders=True)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_locked_folder_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
@@ -289,6 +324,15 @@ def test_a_pipe_without_a_writer_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_device_is_written_into_not_replaced() -> None:
     write_bytes(os.devnull, b"abc", overwrite=False)
     assert stat.S_ISCHR(os.stat(os.devnull).st_mode)  # noqa: PTH116 - a device, not a file
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no names of open files on this system")
+def test_a_pipe_gets_every_byte() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as file:
+        write_bytes(f"/dev/fd/{writer}", b"abc", overwrite=False)
+        os.close(writer)
+        assert file.read() == b"abc"
 
 
 def test_standard_output_takes_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,6 @@ from convcli.io.files import replacing_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 NAMES = ("1", "2", "3", "4")
 
@@ -62,6 +62,24 @@ def test_all_of_them_appear(tmp_path: Path) -> None:
     (tmp_path / "2").write_bytes(b"old")
     written(tmp_path, overwrite=True)
     assert contents(tmp_path) == new
+
+
+def test_all_other_names_lie_beside_those_that_are_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another disk there are no second names, and nothing could be renamed."""
+    given: list[str] = []
+    genuine = temporary._name  # noqa: SLF001 - a name that is gone when the test could look
+
+    def noted(folder: str) -> str:
+        given.append(genuine(folder))
+        return given[-1]
+
+    written(tmp_path)
+    monkeypatch.setattr(temporary, "_name", noted)
+    written(tmp_path, overwrite=True)
+    assert len(given) == 2 * len(NAMES)
+    assert {str(Path(name).parent) for name in given} == {str(tmp_path)}
 
 
 @pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
