@@ -185,6 +185,8 @@ def test_a_sweep_spares_what_a_live_run_is_writing(
     assert (tmp_path / "live.png").read_bytes() == b"half"
     assert sweep([task], "") == 0
     assert strays(tmp_path) == 1
+    (tmp_path / f".convcli-{'1' * 16}.tmp").touch()
+    assert [sweep([], report) for report in ("", "-", str(tmp_path / "run.jsonl"))] == [0, 0, 1]
     assert all((tmp_path / name).exists() for name in keep)
 
 
