@@ -192,8 +192,18 @@ def test_threads_are_not_started_early_nor_processes_for_one_file() -> None:
     assert early("processes", 1) is None
 
 
-def test_the_command_starts_them_once(hired: list[subprocess.Popen[bytes]]) -> None:
-    assert run([*WORDS]) == 0
+@pytest.mark.parametrize(
+    "done",
+    [
+        lambda: run([*WORDS]) == 0,
+        lambda: apply_files("in", "out", "box", jobs=2, workers="processes").ok == 6,
+    ],
+    ids=["command", "function"],
+)
+def test_they_are_started_once(
+    done: Callable[[], bool], hired: list[subprocess.Popen[bytes]]
+) -> None:
+    assert done()
     assert codes(hired) == [0, 0]
     assert len(list(Path("out").iterdir())) == 6
 
@@ -234,6 +244,13 @@ def test_what_is_refused_before_any_work_is_all_that_is_said(
     assert capfd.readouterr().err.startswith("out/3.png exists.\nUse --exists")
     assert None not in codes(hired)
     assert os.listdir("out") == ["3.png"]
+
+
+def test_where_a_cluster_filters_nobody_stands_by(hired: list[subprocess.Popen[bytes]]) -> None:
+    said = beyond.Beyond(workers="processes", cluster="local", watch=False)
+    with beyond.standing_by(said, [task.source for task in planned()], ORDERS) as crew:
+        assert crew is None
+    assert hired == []
 
 
 def test_a_dry_run_starts_nobody(hired: list[subprocess.Popen[bytes]]) -> None:
