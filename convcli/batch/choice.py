@@ -26,9 +26,9 @@ SMALL = 64 << 10
 Bytes of a file, on average, below which Python, one thread at a time, is most of the work. On two
 processors the command above gave seconds by threads and by processes, starting included:
 
-    2000 of 64 x 64, png      11.7   11.6
-    100 of 2 Mpx, jpg          5.30   6.67
-    12 of 12 Mpx, png          5.52   7.04
+    2000 of 64 x 64, png       8.28   6.31
+    60 of 2 Mpx, jpg           1.66   1.92
+    8 of 12 Mpx, png           2.31   2.60
 """
 
 FEW = 2000
