@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import subprocess
+import sys
 import threading
 import time
 from contextlib import nullcontext
@@ -183,6 +184,39 @@ def test_one_that_was_not_told_anything_ends_in_silence(
     both(hired)
     standing.close()
     assert codes(hired) == [0, 0]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_one_whose_starter_is_gone_before_a_word_ends_in_silence() -> None:
+    words = [sys.executable, "-c", pools.BOOT]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_one_that_hears_no_signal_is_sent_home_all_the_same(
+    hired: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaf = (
+        "import os, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        " signal.signal = lambda *_: None; open(f'deaf{os.getpid()}', 'w').close(); "
+    )
+    monkeypatch.setattr(pools, "BOOT", deaf + pools.BOOT)
+    standing = early()
+    assert standing is not None
+    end = time.monotonic() + PATIENCE
+    while len(list(Path().glob("deaf*"))) < 2 and time.monotonic() < end:
+        time.sleep(0.01)
+    standing.close(now=True)
+    assert codes(hired) == [0, 0]  # not killed after a while
+
+
+def test_one_that_gets_no_thread_to_watch_with_works_without(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = "import threading; threading._start_new_thread = lambda *_: exec('raise RuntimeError'); "
+    monkeypatch.setattr(pools, "BOOT", none + pools.BOOT)
+    assert run([*WORDS]) == 0
     assert capfd.readouterr() == ("", "")
 
 

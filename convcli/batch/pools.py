@@ -45,10 +45,14 @@ PAUSE = 0.2
 """Seconds that a signal takes at most from one process of a group to another."""
 
 BOOT = (
-    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer);"
+    "import pickle, sys; sys.stdin.buffer.peek() or sys.exit();"
+    " sys.path[:] = pickle.load(sys.stdin.buffer);"
     " from convcli.batch.worker import main; main()"
 )
-"""Not `multiprocessing`, which would run the caller's own script once more in every process."""
+"""
+Not `multiprocessing`, which would run the caller's own script once more in every process. Whoever
+starts one may end before a word was said.
+"""
 
 
 def crew(
@@ -231,11 +235,16 @@ class _Worker:
         self._process.stdin.flush()
 
     def dismiss(self, *, now: bool) -> None:
-        """Tell the process that there is no more to do, or that it is to end at once."""
+        """
+        Tell the process that there is no more to do, or that it is to end at once.
+
+        A signal alone is heard by no Python that is just about to wait for its next task.
+        """
         with suppress(OSError):
             if now:
                 self._process.terminate()
-            elif self._process.stdin:
+        with suppress(OSError):
+            if self._process.stdin:
                 self._process.stdin.close()
 
     def ended(self) -> int:

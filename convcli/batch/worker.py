@@ -37,7 +37,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     requests, replies = sys.stdin.buffer, _replies()
-    threading.Thread(target=_watch, daemon=True).start()
+    with suppress(RuntimeError):  # no more threads: what is begun is finished for nobody, then
+        threading.Thread(target=_watch, daemon=True).start()
     with suppress(EOFError, BrokenPipeError):
         orders: Orders = pickle.load(requests)  # noqa: S301 - from the process that started this one
         of = lru_cache(lambda crowd: shared(orders, crowd))
