@@ -32,6 +32,8 @@ from convcli.run import Writing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from convcli.report import Item
+
 PATIENCE = 60.0
 """Seconds after which what was waited for will not come, however busy the machine."""
 
@@ -218,6 +220,17 @@ def test_one_that_gets_no_thread_to_watch_with_works_without(
     monkeypatch.setattr(pools, "BOOT", none + pools.BOOT)
     assert run([*WORDS]) == 0
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("python", ["no/such/python", "", None])
+def test_threads_do_what_no_process_can_be_started_for(
+    python: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", python)
+    items: list[Item] = []
+    assert apply_files("in", "out", "box", workers="processes", on_item=items.append).ok == 6
+    assert len(list(Path("out").iterdir())) == 6
+    assert {item.notes[-1].partition(":")[0] for item in items} == {"no process could be started"}
 
 
 def test_threads_are_not_started_early_nor_processes_for_one_file() -> None:

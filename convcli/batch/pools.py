@@ -6,6 +6,7 @@ Who does the work: threads of this process, or processes that serve one thread e
                              thread 2 <--tasks, items--> process 2
 
 A process that crashes takes one task along, the one it had; its thread starts another process.
+Where the system lets none start the thread does the task itself, and the item says so.
 Processes take a third of a second to start: `early` lets them while names are still checked.
 """
 
@@ -153,7 +154,12 @@ class Processes(Crew):
         if self._halted:
             raise Halted
         told = self._shared(orders)
-        worker = self._worker()
+        try:
+            worker = self._worker()
+        except OSError as refused:  # so many processes as the system allows, or no Python to start
+            item, error = attempt(task, orders)
+            item.notes += (f"no process could be started: {refused.strerror}; a thread did it",)
+            return item, error
         try:
             item, error, trace = worker.ask((task, orders.limits.crowd), told)
         except (EOFError, OSError, pickle.UnpicklingError):
@@ -213,7 +219,7 @@ class _Worker:
         self._told = False
         group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # deaf to Ctrl-C on Windows
         self._process = subprocess.Popen(  # noqa: S603 - Python itself, and no word of others
-            [sys.executable, "-c", BOOT],
+            [sys.executable or "", "-c", BOOT],  # none within a program that holds a Python
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={"OPENBLAS_NUM_THREADS": "1", **os.environ},
