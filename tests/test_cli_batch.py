@@ -59,6 +59,31 @@ def test_only_folders_in_which_something_is_written_are_made() -> None:
     assert sorted(path.as_posix() for path in Path("out").rglob("*")) == ["out/1.png"]
 
 
+def test_a_link_that_goes_round_in_circles_beside_results_stays_where_it_is() -> None:
+    os.symlink("round", "round")
+    assert run(["apply", "p", "-o", "out", *BOX]) == 0
+    os.symlink("1.png", "out/x/2.png")
+    os.unlink("out/x/1.png")
+    os.symlink("1.png", "out/x/1.png")
+    assert run(["apply", "p", "-o", "out", "--exists", "skip", *BOX]) == 0
+    assert os.readlink("out/x/1.png") == "1.png"
+    assert run(["apply", "p", "-o", "out", *BOX]) == 5
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a folder in use stays there")
+def test_a_current_folder_that_is_gone_is_no_bug(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = [str(tmp_path / name) for name in ("q.png", "p/1.png")]
+    Path("gone").mkdir()
+    monkeypatch.chdir("gone")
+    (tmp_path / "gone").rmdir()
+    assert run(["apply", sources[0], "-o", "out.png", *BOX]) == 5
+    assert run(["apply", *sources, "-o", str(tmp_path / "out"), "--report", "r.csv", *BOX]) == 5
+    assert capsys.readouterr().err.count("can't be written: No such file or directory.") == 2
+    assert run(["apply", *sources, "-o", str(tmp_path / "out"), *BOX]) == 0
+
+
 def test_a_list_of_names_from_standard_input_and_from_a_file() -> None:
     names = ["p/1.png", "p/x/2.jpg", "q.png"]
     for text, more in ("\n".join(names), []), ("\0".join(names), ["-0"]):

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from convcli.batch.task import STANDARD
-from convcli.batch.tree import identity
+from convcli.batch.tree import identity, is_folder
 from convcli.errors import OutputError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Disk:
 def _listing(folder: str) -> dict[str, bool] | None:
     try:
         with os.scandir(folder or os.curdir) as entries:
-            return {entry.name: entry.is_dir() for entry in entries}
+            return {entry.name: is_folder(entry) for entry in entries}
     except FileNotFoundError:
         if os.path.lexists(folder):
             raise OutputError(f"{folder} is a link that leads nowhere.", "Remove it.") from None
@@ -166,5 +167,7 @@ def is_one_of(name: str, others: Iterable[str]) -> bool:
     if os.path.exists(name):
         mark = identity(name)
         return any(identity(other) == mark for other in others if other != STANDARD)
-    whole = os.path.realpath(name)
-    return any(other.endswith(base) and os.path.realpath(other) == whole for other in others)
+    with suppress(FileNotFoundError):  # the current folder was removed: nothing gets there
+        whole = os.path.realpath(name)
+        return any(other.endswith(base) and os.path.realpath(other) == whole for other in others)
+    return False

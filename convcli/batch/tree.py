@@ -78,17 +78,18 @@ def _listed(path: str) -> tuple[list[Entry], list[str], list[str]]:
         ) from None
     for name in in_order(found):
         entry = found[name]
-        if not _is_folder(entry):
+        if not is_folder(entry):
             files.append(entry)
         else:
             (linked if entry.is_symlink() else folders).append(name)
     return files, folders, linked
 
 
-def _is_folder(entry: Entry) -> bool:
+def is_folder(entry: Entry) -> bool:
+    """Whether it is one, or a link to one; what cannot be looked at is none."""
     try:
         return entry.is_dir()
-    except OSError:  # links in circles
+    except OSError:  # links in circles, or to where nobody may look
         return False
 
 
@@ -111,5 +112,12 @@ def identity(path: str) -> Identity:
     try:
         status = os.stat(path)
     except (OSError, ValueError):
-        return os.path.abspath(path)
+        return _full(path)
     return status.st_dev, status.st_ino
+
+
+def _full(path: str) -> str:
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:  # the current folder was removed
+        return path
