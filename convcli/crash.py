@@ -19,6 +19,9 @@ _SAVED: dict[tuple[object, ...], str] = {}
 
 _ONE = threading.Lock()
 
+_NO_THREAD = "can't start new thread"
+"""All that Python says of it, by a RuntimeError as any other."""
+
 
 def saved(error: BaseException, about: str = "") -> str:
     """The file with the traceback of `error`, and what it happened to: `about`."""
@@ -31,6 +34,11 @@ def saved(error: BaseException, about: str = "") -> str:
 
 def as_error(error: BaseException, about: str = "") -> ConvError:
     """What is said of a bug: where its report is, and what to do with it; exit code 1."""
+    if str(error) == _NO_THREAD:
+        return ConvError(
+            "The system lets no more threads start.",
+            "Use fewer --jobs, end other programs, or allow more: see ulimit -u",
+        )
     return ConvError(
         f"This is a bug in convcli ({type(error).__name__}). Full report: {saved(error, about)}",
         "Please send it with the output of: convcli info",

@@ -216,10 +216,24 @@ def test_one_that_hears_no_signal_is_sent_home_all_the_same(
 def test_one_that_gets_no_thread_to_watch_with_works_without(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    none = "import threading; threading._start_new_thread = lambda *_: exec('raise RuntimeError'); "
+    none = "import threading; threading.Thread.start = lambda *_: exec('raise RuntimeError'); "
     monkeypatch.setattr(pools, "BOOT", none + pools.BOOT)
     assert run([*WORDS]) == 0
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("workers", ["threads", "processes"])
+def test_a_system_that_lets_no_thread_start_is_no_bug(
+    workers: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    assert run([*WORDS, "--workers", workers]) == 1
+    told = capfd.readouterr().err
+    assert told.startswith("The system lets no more threads start.\nUse fewer --jobs")
+    assert os.listdir("out") == []
 
 
 @pytest.mark.parametrize("python", ["no/such/python", "", None])
