@@ -31,6 +31,7 @@ from convcli.record import mutable, record
 
 if TYPE_CHECKING:
     import re
+    from collections import deque
     from collections.abc import Iterable, Iterator, Sequence
 
     from convcli.batch.tree import Entry, Identity
@@ -192,11 +193,11 @@ class _Search:
             return (depth is None or level <= depth) and self._enters(path, inside)
 
         for folder in walk(root, enter):
-            files = [
+            files = (
                 entry
-                for entry in folder.files
+                for entry in _off(folder.files)
                 if self._wanted(folder.below(entry.name), entry, include, numbers)
-            ]
+            )
             self._take(root or os.curdir, folder, files)
 
     def _enters(self, path: str, inside: str) -> bool:
@@ -246,6 +247,12 @@ class _Search:
         else:
             reached.add(name)
             self.found.inputs.append(source)
+
+
+def _off(files: deque[Entry]) -> Iterator[Entry]:
+    """One by one, and gone: each keeps all that the system told of it, half a kilobyte."""
+    while files:
+        yield files.popleft()
 
 
 def _matches(some: Sequence[re.Pattern[str]], way: str, name: str) -> bool:

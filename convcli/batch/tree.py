@@ -32,7 +32,7 @@ class Folder:
     path: str
     inside: str
     identity: Identity
-    files: list[Entry]
+    files: deque[Entry]
 
     def below(self, name: str) -> str:
         """The way from the root to an entry."""
@@ -63,9 +63,9 @@ def walk(root: str, enter: Callable[[str, str, int], bool]) -> Iterator[Folder]:
         yield folder
 
 
-def _listed(path: str) -> tuple[list[Entry], list[str], list[str]]:
+def _listed(path: str) -> tuple[deque[Entry], list[str], list[str]]:
     """Files, folders and links to folders of one folder, each in natural order."""
-    files: list[Entry] = []
+    files: deque[Entry] = deque()
     folders: list[str] = []
     linked: list[str] = []
     try:
