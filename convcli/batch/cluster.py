@@ -30,7 +30,7 @@ from convcli.batch.flights import Flight, Host
 from convcli.batch.hosts import Share, about, absolute, serve
 from convcli.batch.pools import Crew, Remote
 from convcli.batch.running import attempt, failed
-from convcli.batch.task import STANDARD
+from convcli.batch.task import STANDARD, folders
 from convcli.errors import UsageError
 from convcli.frame import untold
 from convcli.io import temporary
@@ -183,7 +183,7 @@ class Cluster(Crew):
     def _lose(self, flight: Flight, why: str) -> None:
         """Begin anew what a worker took along; enough is enough."""
         self._leave(flight)
-        self.left |= flight.task.folders
+        self.left |= folders([flight.task])
         flight.lost, flight.why = flight.lost + 1, why
         if flight.lost >= TRIES:
             self._fail(flight, _killer(flight))
@@ -279,7 +279,7 @@ class Cluster(Crew):
         self._closing.set()
         with self._lock:
             flights = [flight for host in self._hosts.values() for flight in host.flights]
-            self.left = self.left.union(*(flight.task.folders for flight in flights))
+            self.left |= folders(flight.task for flight in flights)
             for flight in (*flights, *self._waiting):
                 flight.future.cancel()
         if now and flights:

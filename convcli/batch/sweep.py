@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from convcli.batch.task import STANDARD
+from convcli.batch.task import STANDARD, folders
 from convcli.io import temporary
 
 if TYPE_CHECKING:
@@ -21,7 +21,5 @@ if TYPE_CHECKING:
 def sweep(tasks: Iterable[Task], report: str) -> int:
     """How many temporary files were removed; those of runs that are alive stay."""
     kept = (task for task in tasks if task.target != STANDARD)
-    names = (name for task in kept for name in task.files or (task.target,))
-    folders = {os.path.dirname(name) for name in names}
     reported = {os.path.dirname(report)} if report and report != STANDARD else set[str]()
-    return temporary.sweep(folders | reported)
+    return temporary.sweep(folders(kept) | reported)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from convcli.record import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from convcli.io import Series
     from convcli.limits import Limits
@@ -61,11 +61,6 @@ class Task(NamedTuple):  # as above
         """Every file to be written; none of a series whose number is known only later."""
         return self.series.files if self.series else (self.target,)
 
-    @property
-    def folders(self) -> set[str]:
-        """Where the files lie."""
-        return {os.path.dirname(name) for name in self.files or (self.target,)}
-
     def moved(self, change: Callable[[str], str]) -> Task:
         """The task, each of whose files has the name that `change` makes of it."""
         if not self.series:
@@ -74,6 +69,11 @@ class Task(NamedTuple):  # as above
         called = change(self.target)
         series = replace(self.series, called=called, files=files)
         return self._replace(target=called, series=series)
+
+
+def folders(tasks: Iterable[Task]) -> set[str]:
+    """Where the files of tasks lie, or will: also those of a series whose number is not known."""
+    return {os.path.dirname(name) for task in tasks for name in task.files or (task.target,)}
 
 
 @record
