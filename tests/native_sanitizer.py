@@ -47,6 +47,7 @@ FOLDER = "CONVCLI_SANITIZED"
 FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g1 -O1"
 TESTS = "any_stage or in_doubt or in_memory or many_channels or chunks or groups_of_rows"
 TESTS += " or go_anywhere or many_tiles or fit or given_back or index_vectors or three or may_lie"
+TESTS += " or whole_kernels or whole_weights"
 
 SIZES, KERNELS, STRIDES, DILATIONS = range(1, 10), range(1, 10), range(1, 5), range(1, 4)
 AXES = [*product(SIZES, KERNELS, STRIDES, DILATIONS)]
@@ -135,7 +136,8 @@ def run(environment: dict[str, str]) -> int:
     codes = [process.wait() for process in running]
     if not any(codes):
         flags = ["-q", "-n", "auto", "-p", "native_sanitizer", "-p", "no:cacheprovider"]
-        files = ["tests/test_native_bytes.py", "tests/test_native_module.py"]
+        files = ["tests/test_native_bytes.py", "tests/test_native_strips.py"]
+        files += ["tests/test_native_module.py"]
         forced = environment | {engines.FORCED: engines.bodies()[0]}
         tests = [sys.executable, "-m", "pytest", *flags, "-k", TESTS, *files]
         codes = [subprocess.run(tests, cwd=ROOT, env=forced, check=False).returncode]
@@ -240,6 +242,7 @@ class Case:
         inside = np.ones((self.filters, self.height, self.width) if self.inside else 0)
         folded = single and self.number % 3 > 0
         whole = [*self.steps, self.combine, self.number % 8, 0, folded, single, rank, *sides]
+        weight, margin = (1.0, -1.0) if self.number % 2 else (0.5, 0.01)  # sums are exact, or not
         high = 255.0 if out == "uint8" else 65535.0
         return [
             block,
@@ -255,7 +258,7 @@ class Case:
             bank.sum(axis=(1, 2, 3)),
             np.zeros(0) if single else inside,
             np.array(whole, np.int64),
-            np.array([0.5, 1.0, 0.25, 0.0, high, 0.5, 1.0, 0.25, 0.01]),
+            np.array([0.5, 1.0, 0.25, 0.0, high, weight, 1.0, 0.25, margin]),
         ]
 
     def side(self, axis: int) -> int:

@@ -8,9 +8,9 @@ the weights and the largest sample X before a sample is read: a partial sum is a
 sum of the sizes of its weights. Samples 0..255 are read less 128, so that X is 128. `taps.h`
 adds a number of taps that follow each other, and then such passes; `walk.h` adds all of them in
 that order too, or rows before columns, and mirrored samples first, which only makes fewer sums of
-no greater size. Products may be rounded on their own, so that the bound holds with and without
-fused multiply-add. After N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed.,
-SIAM 2002, section 3.1.
+no greater size. `whole.h` makes no error, and serves where `_exact` leaves none after it. Products
+may be rounded on their own, so that the bound holds with and without fused multiply-add. After
+N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM 2002, section 3.1.
 """
 
 from __future__ import annotations

@@ -72,6 +72,12 @@ INLINE wholes level_with(const struct bytes *b, floats sums, floats lift)
     return NEAREST(FUSED(sums, b->gain, lift));
 }
 
+/* Levels that are never in doubt. */
+INLINE shorts levels_at_lift(const struct bytes *b, floats first, floats second)
+{
+    return narrow(level_with(b, first, b->lift), level_with(b, second, b->lift));
+}
+
 INLINE shorts levels_of(const struct bytes *b, floats first, floats second, struct common *common)
 {
     shorts least = narrow(level_with(b, first, b->least), level_with(b, second, b->least));
@@ -208,5 +214,18 @@ static void add_counts(const struct bytes *b)
         b->counts->above += (uint64_t)b->above[n];
     }
 }
+
+/* --- bytes from bytes ---------------------------------------------------------------------------- */
+
+/* Whether levels can lie beyond those of bytes. */
+enum range { WITHIN, CUT };
+
+/* Rows of outputs, and where they are read from: output r begins to read in row r. */
+struct strip {
+    const uint8_t *from;
+    uint8_t *to;
+    ptrdiff_t from_row, to_row;
+    size_t y, x, count, height, step; /* `to` is the output row y, and its sample x */
+};
 
 #endif

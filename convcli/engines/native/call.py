@@ -5,7 +5,8 @@ Stages as the compiled core wants them: numbers in arrays, words as codes.
     samples(stage, block, rows, columns, fill, out, ending, inside=...)      finished, into `out`
 
 8-bit samples are summed in single precision wherever `bounds` proves that enough; what stays in
-doubt the core computes again in double precision. All else is summed in double precision.
+doubt the core computes again in double precision. Where nothing does, and taps are whole and small,
+16 bits hold the sums. All else is summed in double precision.
 """
 
 from __future__ import annotations

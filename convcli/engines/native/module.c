@@ -55,6 +55,7 @@
 #include "write.h"
 #include "filter.h"
 
+#include "whole.h"
 #include "walk.h"
 #include "strips.h"
 
@@ -67,11 +68,10 @@ static PyObject *run(const struct job *job, const struct way *way)
     struct counts counts = {0};
     int failed;
     Py_BEGIN_ALLOW_THREADS
-    walk_strip *walk = way->single ? walk_of(job) : NULL;
     if (way->down)
         failed = filter_spectral(job, way->down, way->along, &counts);
-    else if (walk)
-        failed = filter_walking(job, walk, &counts);
+    else if (way->single && takes_strips(job))
+        failed = filter_strips(job, &counts);
     else
         failed = way->single ? filter_float(job, &counts) : filter_double(job, &counts);
     Py_END_ALLOW_THREADS

@@ -178,8 +178,9 @@ INLINE shorts widened(const uint8_t *from)
 #endif
 }
 
-/* Words from 0 to 0x7FFF, less `centre`, as two vectors in the order that `narrow` makes the first one
- * again. The high half of a float that counts in ones, above such a word, is that float plus the word. */
+/* Words without a sign, 0 to 0xFFFF, less `centre`, as two vectors in the order that `narrow` makes the
+ * first one again. The high half of a float that counts in ones, above such a word, is that float plus
+ * the word. */
 #define ONES 8388608.0f
 #define ONES_HIGH 0x4B00
 
@@ -199,7 +200,7 @@ INLINE void spread(shorts words, float centre, floats *to)
     to[1] = (floats)_mm_unpackhi_epi16((__m128i)words, high) - (ONES + centre);
 #else
     for (size_t n = 0; n < 2 * FLOATS; n++)
-        to[n / FLOATS][n % FLOATS] = (float)words[n] - centre;
+        to[n / FLOATS][n % FLOATS] = (float)(uint16_t)words[n] - centre;
 #endif
 }
 
@@ -235,6 +236,56 @@ INLINE void store_half(uint8_t *to, shorts words)
 #else
     for (size_t n = 0; n < 2 * FLOATS; n++)
         to[n] = (uint8_t)cut(words[n], 0, UINT8_MAX);
+#endif
+}
+
+/* --- couples of bytes --------------------------------------------------------------------------- */
+
+typedef uint16_t words __attribute__((vector_size(VECTOR_BYTES)));
+
+/* Two weights of 8 bits, as often as 32 bits hold them. */
+static inline int32_t weights_of(int first, int second)
+{
+    uint32_t both = ((uint32_t)first & UINT8_MAX) | ((uint32_t)second & UINT8_MAX) << 8;
+    return (int32_t)(both * 0x10001u);
+}
+
+/* Vectors that are in registers from here on: compilers would rather load them twice, and half of such
+ * loads reach from one cache line into the next. */
+#define LOADED(a, b) __asm__("" : "+v"(a), "+v"(b))
+
+/* Add a*v + b*w to sums of words, in an order of their own: as many a and b as a vector has bytes. */
+INLINE void add_couple(const uint8_t *a, const uint8_t *b, int32_t weights, words sums[2])
+{
+#if defined(__AVX512F__)
+    __m512i first = _mm512_loadu_si512(a), second = _mm512_loadu_si512(b);
+    __m512i both = _mm512_set1_epi32(weights);
+    LOADED(first, second);
+    sums[0] += (words)_mm512_maddubs_epi16(_mm512_unpacklo_epi8(first, second), both);
+    sums[1] += (words)_mm512_maddubs_epi16(_mm512_unpackhi_epi8(first, second), both);
+#elif defined(__AVX2__)
+    __m256i first = _mm256_loadu_si256((const __m256i *)a);
+    __m256i second = _mm256_loadu_si256((const __m256i *)b);
+    __m256i both = _mm256_set1_epi32(weights);
+    LOADED(first, second);
+    sums[0] += (words)_mm256_maddubs_epi16(_mm256_unpacklo_epi8(first, second), both);
+    sums[1] += (words)_mm256_maddubs_epi16(_mm256_unpackhi_epi8(first, second), both);
+#else
+    uint16_t v = (uint16_t)(int8_t)weights, w = (uint16_t)(int8_t)(weights >> 8);
+    for (size_t n = 0; n < 2; n++, a += 2 * FLOATS, b += 2 * FLOATS)
+        sums[n] += (words)widened(a) * v + (words)widened(b) * w;
+#endif
+}
+
+/* Words in that order as bytes in the first one: cut at 0 and 255. */
+INLINE void store_couples(uint8_t *to, const shorts levels[2])
+{
+#if defined(__AVX512F__)
+    _mm512_storeu_si512(to, _mm512_packus_epi16((__m512i)levels[0], (__m512i)levels[1]));
+#elif defined(__AVX2__)
+    _mm256_storeu_si256((__m256i *)to, _mm256_packus_epi16((__m256i)levels[0], (__m256i)levels[1]));
+#else
+    store_bytes(to, levels[0], levels[1]);
 #endif
 }
 

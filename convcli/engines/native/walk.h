@@ -29,17 +29,6 @@ enum fold { ODD, UNFOLDED, EVEN };
 /* Sums that are near, and t but for the lift; or exact. */
 enum sums { NEAR, EXACT };
 
-/* Whether levels can lie beyond those of bytes. */
-enum range { WITHIN, CUT };
-
-/* Rows of outputs, and where they are read from: output r reads the rows r .. r + SIDE - 1. */
-struct strip {
-    const uint8_t *from;
-    uint8_t *to;
-    ptrdiff_t from_row, to_row;
-    size_t y, x, count, height, step; /* `to` is the output row y, and its sample x */
-};
-
 /* Weights of the whole kernel, by row; or of its column, and of the first of its row. */
 struct walker {
     floats down[SIDE * SIDE], along[SIDE];
@@ -98,7 +87,7 @@ INLINE void walk_down(const uint8_t *from, size_t step, const struct walker *wal
 INLINE shorts levels_near(const struct bytes *b, const floats *sums, enum sums kind, shorts *doubts)
 {
     if (kind == EXACT)
-        return narrow(level_with(b, sums[0], b->lift), level_with(b, sums[1], b->lift));
+        return levels_at_lift(b, sums[0], sums[1]);
     shorts least = narrow(NEAREST(sums[0] + b->least), NEAREST(sums[1] + b->least));
     shorts most = narrow(NEAREST(sums[0] + b->most), NEAREST(sums[1] + b->most));
     *doubts |= least ^ most;
