@@ -34,13 +34,13 @@ ENGINES = (AUTO, *WHY)
 TILE, SMALLEST = 512, 64
 """Side of a tile: at 512 halo and calls weigh little; small results are cut up for the threads."""
 
-STRIP, LOWEST, WIDEST, LONGEST = 320, 16, 8192, 1 << 17
+STRIP, LOWEST, LONGEST = 320, 16, 1 << 17
 """
 Rows of a strip, the tile of compiled engines, which read whole rows and keep few of them: at 320
 halo and calls weigh little. Wider images are cut into columns, signals into longer ones.
 """
 
-ROOM = STRIP * WIDEST * 4
+ROOM = STRIP * cost.WIDEST * 4
 """Values of a strip, 80 MB: where layers have hundreds of channels, it is lower."""
 
 TURNS = 4
@@ -195,7 +195,7 @@ def _strip(stage: Stage, planned: StagePlan, threads: int, deep: int) -> Pair:
 
 def _across(rows: int, columns: int, threads: int) -> int:
     """Columns of a tile: as equal as may be; of a signal at least one for every thread."""
-    most, least = (LONGEST, threads) if rows == 1 else (WIDEST, 1)
+    most, least = (LONGEST, threads) if rows == 1 else (cost.WIDEST, 1)
     return -(-columns // max(least, -(-columns // most)))
 
 
@@ -214,7 +214,7 @@ def _tiles(rows: int, columns: int, tile: Pair) -> int:
 
 def _stages(treatment: Treatment, shape: Shape, wish: str) -> Iterator[StagePlan]:
     rows, columns, _ = shape
-    colours, dtype = treatment.colours, _summed(treatment)
+    colours, sums = treatment.colours, _sums(treatment)
     for number, stage in enumerate(treatment.stages):
         rows, columns, colours = stage.shape((rows, columns, colours))
         out = (rows, columns, colours)
@@ -222,7 +222,7 @@ def _stages(treatment: Treatment, shape: Shape, wish: str) -> Iterator[StagePlan
             later.activation == "threshold" or jumps(later.combine)
             for later in treatment.stages[number:]
         )
-        name = _choice(stage, out, wish, dtype, noise=_bears_noise(treatment), sharp=sharp)
+        name = _choice(stage, out, wish, sums, noise=_bears_noise(treatment), sharp=sharp)
         yield StagePlan(
             name=stage.name,
             shape=out,
@@ -230,16 +230,17 @@ def _stages(treatment: Treatment, shape: Shape, wish: str) -> Iterator[StagePlan
             body=cost.body(stage, name),
             reason="asked for: " * (wish != AUTO) + cost.reason(stage, name),
             multiplies=_multiplies(stage, out, name),
-            seconds=cost.seconds(stage, out, name, dtype),
+            seconds=cost.seconds(stage, out, name, sums),
             scratch=cost.scratch(stage, (rows, columns), name),
         )
-        dtype = "float64"  # what a stage hands to the next
+        sums = "double"  # a stage hands float64 to the next
 
 
-def _summed(treatment: Treatment) -> str:
-    """The type of the samples that the first stage reads."""
-    meant = treatment.repacks or treatment.weights is not None
-    return "float64" if meant else treatment.kind.dtype
+def _sums(treatment: Treatment) -> str:
+    """How the first stage may sum what it reads, as `cost.COSTS` has it."""
+    if treatment.maps or treatment.kind.dtype != "uint8":
+        return "double"
+    return "words" if treatment.writes_bytes else "single"
 
 
 def _bears_noise(treatment: Treatment) -> bool:
@@ -278,14 +279,14 @@ def _multiplies(stage: Stage, shape: Shape, name: str) -> int:
 
 
 def _choice(  # noqa: PLR0913 - what decides
-    stage: Stage, shape: Shape, wish: str, dtype: str, *, noise: bool, sharp: bool
+    stage: Stage, shape: Shape, wish: str, sums: str, *, noise: bool, sharp: bool
 ) -> str:
     """The engine asked for, or the fastest. UsageError for one that has nothing to offer."""
     if wish not in ENGINES:
         raise UsageError(f"--engine {wish}: no such engine.", f"Known: {', '.join(ENGINES)}")
     able = cost.able(stage, noise=noise, sharp=sharp)
     if wish == AUTO:
-        return min(able, key=lambda name: cost.seconds(stage, shape, name, dtype))
+        return min(able, key=lambda name: cost.seconds(stage, shape, name, sums))
     if wish not in able:
         why = cost.refusal(stage, wish, sharp=sharp)
         raise UsageError(

@@ -103,6 +103,25 @@ class Treatment:
         return self.alpha in {"keep", "keep-divided", "carried"}
 
     @property
+    def maps(self) -> bool:
+        """Whether the first stage reads float64 instead of samples as they are stored."""
+        drops = self.kind.alpha and self.alpha == "none"
+        return self.repacks or self.weights is not None or drops
+
+    @property
+    def writes_bytes(self) -> bool:
+        """Whether the only stage may make bytes of its sums at once: see `finished`."""
+        ending = self.finish.ending((0.0, 1.0))
+        return (
+            len(self.stages) == 1
+            and not self.maps
+            and self.letters is None
+            and self.finish.scale.dtype == "uint8"
+            and ending is not None
+            and not (ending.absolute or self.stages[-1].normalize)
+        )
+
+    @property
     def channels(self) -> int:
         """Channels of the output."""
         return self.filters + self.holds_alpha
@@ -140,8 +159,7 @@ class Treatment:
 
     def chain(self, source: Source, engines: Sequence[Engine]) -> Source:
         """The whole job over a source, as a source of float64 values in units of the input."""
-        drops = self.kind.alpha and self.alpha == "none"
-        if self.repacks or self.weights or drops:
+        if self.maps:
             blank = np.zeros((1, 1, self.kind.channels))
             source = Mapped(source, self._enter, self._enter(blank).shape[2])
         for number, (stage, engine) in enumerate(zip(self.stages, engines, strict=True)):

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli import engines, io, pixels
-from convcli.engines import rank
+from convcli.engines import cost, rank
 from convcli.engines.native import bounds, call
 from convcli.engines.rank import factors
 from convcli.job import Wishes, make_job
@@ -557,6 +557,12 @@ def test_constants_are_those_of_the_core() -> None:
     assert defined("program.h", "CELLS_OF_FACTOR") == bounds.CELLS_OF_FACTOR
     assert defined("program.h", "CELLS_OF_LONG_FACTOR") == bounds.CELLS_OF_LONG_FACTOR
     assert defined("vector.h", "MOST_DOWN") == bounds.MOST_DOWN
+    assert defined("whole.h", "WEIGHTS_OF_PASS") == cost.WEIGHTS_OF_PASS
+    assert defined("whole.h", "TAPS_OF_PASS") == cost.TAPS_OF_PASS
+    assert defined("strips.h", "FEWEST_ROWS") == cost.FEWEST_ROWS
+    copied = "#define COPIED_BYTES ((size_t)2 << 20)"
+    assert copied in (SOURCES / "strips.h").read_text("utf-8")
+    assert cost.COPIED_BYTES == 2 << 20
     assert bounds.CENTRE == CENTRE
     assert "centre_float = 128.0f;" in (SOURCES / "rows.h").read_text("utf-8")
     assert pixels.TIE == 0.5 + bounds.TIE

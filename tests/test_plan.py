@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from math import comb
+from typing import Any
+
 import numpy as np
 import pytest
 
 from convcli import engines
+from convcli.engines import cost
 from convcli.engines.cost import LENGTHS
 from convcli.errors import InputError, UsageError
 from convcli.job import Wishes, make_job
@@ -14,7 +18,7 @@ from convcli.kernels.layer import Layer
 from convcli.limits import Limits
 from convcli.padding import Padding
 from convcli.plan import Plan, make_plan
-from convcli.spec import Pixels
+from convcli.spec import Pixels, Stage
 from convcli.treatment import Kind
 
 CROSS = Recipe("cross", (Kernel(((0, 1, 0), (1, -4, 1), (0, 1, 0))),))
@@ -90,7 +94,7 @@ def test_small_results_are_cut_up_until_every_thread_has_work(
 def test_compiled_engines_get_strips_of_whole_rows(
     rows: int, columns: int, jobs: int, tile: tuple[int, int], workers: int
 ) -> None:
-    made = plan(rows, columns, jobs=jobs)
+    made = plan(rows, columns, dense(3), jobs=jobs)
     assert (made.tile, made.workers) == (tile, workers)
 
 
@@ -150,6 +154,84 @@ def test_small_kernels_without_factors_are_direct(size: int) -> None:
 def test_large_kernels_take_the_shorter_way(recipe: Recipe, engine: str, dtype: str) -> None:
     made = plan(2000, 3000, recipe, kind=Kind(dtype, "rgb", 3))
     assert made.stages[0].engine == engine
+
+
+def binomial(size: int) -> Recipe:
+    row = [float(comb(size - 1, n)) for n in range(size)]
+    return matrix(np.outer(row, row))
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize(
+    ("kind", "wishes", "engine"),
+    [
+        (KIND, Wishes(), "direct"),
+        (Kind("uint8", "grey", 1), Wishes(dilation=(2, 2)), "direct"),
+        (Kind("uint8", "rgb+alpha", 4), Wishes(), "separable"),
+        (Kind("uint8", "rgb+alpha", 4), Wishes(pixels=Pixels(alpha="keep")), "separable"),
+        (Kind("uint8", "rgb+alpha", 4), Wishes(pixels=Pixels(alpha="straight")), "direct"),
+        (Kind("uint8", "rgb+alpha", 4), Wishes(pixels=Pixels(alpha="drop")), "separable"),
+        (Kind("uint16", "rgb", 3), Wishes(), "separable"),
+        (Kind("uint16", "rgb", 3), Wishes(pixels=Pixels(depth="8")), "separable"),
+        (Kind("float32", "rgb", 3), Wishes(), "separable"),
+        (KIND, Wishes(stride=(2, 2)), "separable"),
+        (KIND, Wishes(padding=Padding("normalize")), "separable"),
+        (KIND, Wishes(padding=Padding("constant", 255.0)), "direct"),
+        (KIND, Wishes(padding=Padding("constant", 1.5)), "separable"),
+        (KIND, Wishes(padding=Padding("constant", 256.0)), "separable"),
+        (KIND, Wishes(dilation=(40, 40)), "direct"),
+        (KIND, Wishes(dilation=(100, 1)), "separable"),
+        (KIND, Wishes(pixels=Pixels(range="abs")), "separable"),
+        (KIND, Wishes(pixels=Pixels(depth="float")), "separable"),
+        (KIND, Wishes(pixels=Pixels(depth="16")), "separable"),
+        (KIND, Wishes(pixels=Pixels(channels="luma")), "separable"),
+        (KIND, Wishes(pixels=Pixels(channels="R")), "separable"),
+        (KIND, Wishes(pixels=Pixels(light="linear")), "separable"),
+    ],
+)
+def test_whole_kernels_are_direct_where_bytes_become_bytes(
+    kind: Kind, wishes: Wishes, engine: str
+) -> None:
+    job = make_job([binomial(5)], wishes)
+    made = make_plan(job, kind, (2000, 3000, kind.channels), "picture", Limits())
+    assert made.stages[0].engine == engine
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("columns", [300, 8192, 100_000])
+def test_whole_kernels_are_direct_in_tiles_of_any_width(columns: int) -> None:
+    assert plan(2000, columns, binomial(5)).stages[0].engine == "direct"
+
+
+@pytest.mark.usefixtures("compiled")
+def test_whole_kernels_of_more_than_16_bits_or_in_a_chain_are_separable() -> None:
+    assert plan(2000, 3000, binomial(7)).stages[0].engine == "separable"
+    assert plan(2000, 3000, binomial(5), CROSS).stages[0].engine == "separable"
+    assert plan(2000, 3000, matrix(np.ones((15, 15)))).stages[0].engine == "separable"
+
+
+@pytest.mark.usefixtures("compiled")
+def test_whole_kernels_of_many_sums_of_16_bits_are_separable() -> None:
+    large = np.array([4.0, 8.0, 10.0, 11.0, 10.0, 8.0, 4.0])
+    assert plan(2000, 3000, matrix(np.outer(large, large))).stages[0].engine == "separable"
+    assert plan(2000, 3000, matrix(np.ones((7, 7)))).stages[0].engine == "direct"
+
+
+@pytest.mark.parametrize(
+    ("weights", "fields", "words"),
+    [
+        ([[[[50.0] * 3] * 3]], {}, True),
+        ([[[[1.0] * 3] * 3]], {"across": True}, True),
+        ([[[[50.0] * 3] * 3]], {"activation": "relu"}, False),
+        ([[[[1.0] * 3] * 3]] * 2, {"scale": (1.0, 1.0), "bias": (0.0, 0.0)}, False),
+        ([[[[1.0] * 3] * 3] * 3], {}, False),
+    ],
+)
+def test_what_is_summed_in_16_bits(
+    weights: list[object], fields: dict[str, Any], *, words: bool
+) -> None:
+    stage = Stage(np.array(weights), (1, 1), **fields)
+    assert cost.in_words(stage, (100, 100, 3)) is words
 
 
 @pytest.mark.usefixtures("numpy_only")

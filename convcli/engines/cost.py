@@ -1,12 +1,13 @@
 """
 What a stage costs with each engine, predicted from its taps and the size of its output.
 
-    direct      samples * (once + tap * taps)
+    direct      samples * (once + tap * taps + more * sums of 16 bits but the first)
     separable   samples * (once + factor * multiplies of the factors + again * taps)
     fft         samples * (once + transform * time of the tiles / area they give)
 
-The figures are nanoseconds of one thread, for 8-bit samples (summed in single precision) and for
-all others. Only their ratios matter, and only near the sizes where two engines are equally fast;
+The figures are nanoseconds of one thread: for 8-bit samples, summed in single precision, or in 16
+bits if the kernel is whole and they become bytes at once; and for all others. Only their ratios
+matter, and only near the sizes where two engines are equally fast;
 `python benchmarks/engines.py --only dense,gaussian` shows where that is, `convcli bench` likewise.
 """
 
@@ -33,23 +34,34 @@ Shape = tuple[int, int, int]
 class Cost:
     """
     Nanoseconds of a sample: once, of a tap, of a tap of a factor, and of a tap where some samples
-    are computed again tap by tap, spread over all. Transforms are in units of `transforms`.
+    are computed again tap by tap, spread over all; `more` for each sum of 16 bits but the first.
+    Transforms are in units of `transforms`.
     """
 
     once: float
     tap: float
-    factor: float
-    transform: float
+    factor: float = inf
+    transform: float = inf
     again: float = 0.0
+    more: float = 0.0
 
 
 # AMD EPYC (Zen 3), 3.2 GHz, AVX2 and fused multiply-add, GCC 12, NumPy 2.4, SciPy 1.17.
 COSTS = {
-    ("native", "single"): Cost(once=0.5, tap=0.025, factor=0.033, transform=1.1, again=1e-3),
-    ("native", "double"): Cost(once=1.6, tap=0.045, factor=0.066, transform=1.1),
-    ("numpy", "single"): Cost(once=12.0, tap=1.0, factor=0.8, transform=5.0),
-    ("numpy", "double"): Cost(once=12.0, tap=1.0, factor=0.8, transform=5.0),
+    "words": Cost(once=0.17, tap=0.0125, more=0.05),
+    "single": Cost(once=0.5, tap=0.025, factor=0.033, transform=1.1, again=1e-3),
+    "double": Cost(once=1.6, tap=0.045, factor=0.066, transform=1.1),
+    "numpy": Cost(once=12.0, tap=1.0, factor=0.8, transform=5.0),
 }
+
+WEIGHTS_OF_PASS, TAPS_OF_PASS = 256, 4
+"""As in `native/whole.h`: weights that sums of 16 bits hold, taps that adding two of them takes."""
+
+COPIED_BYTES, FEWEST_ROWS = 2 << 20, 8
+"""As in `native/strips.h`: what copies of rows may take, and output rows that must then fit."""
+
+WIDEST = 8192
+"""Columns of a tile of a compiled engine."""
 
 LENGTHS = tuple(sorted([*(16 << n for n in range(8)), *(48 << n for n in range(6))]))
 """Sides that the compiled transform can do: 2**k and 3 * 2**k, 16 to 2048."""
@@ -76,18 +88,56 @@ def rank(stage: Stage) -> int:
     return max(len(pairs) for planes in factors(stage) for pairs in planes)
 
 
-def seconds(stage: Stage, shape: Shape, name: str, dtype: str) -> float:
-    """What one thread would take for an output of (rows, columns, channels)."""
-    kind = "numpy" if body(stage, name) == NUMPY else "native"
-    cost = COSTS[kind, "single" if dtype == "uint8" else "double"]
+def in_words(stage: Stage, shape: Shape) -> bool:
+    """Whether the compiled `direct` sums bytes in 16 bits where it may write bytes."""
+    return _is_whole(stage) and _has_room(stage, shape)
+
+
+@lru_cache(maxsize=256)
+def _is_whole(stage: Stage) -> bool:
+    """Whether sums of 16 bits hold its weights and what pads it."""
+    bank, filters = stage.bank, stage.bank.shape[:2]
+    alone = filters == (1, 1) and stage.stride == (1, 1)
+    affine = stage.activation == "none" and stage.padding.mode != "normalize"
+    filled = stage.padding.value in range(256)
+    most = WEIGHTS_OF_PASS * (1 + taps(stage) / TAPS_OF_PASS)
+    whole = bool((bank == np.rint(bank)).all()) and float(abs(bank).sum()) <= most
+    return alone and affine and filled and whole
+
+
+def _has_room(stage: Stage, shape: Shape) -> bool:
+    """Whether the rows that it reaches over are few and short enough to be copied."""
+    rows, columns, channels = shape
+    width = (min(columns, WIDEST) + stage.reach(1) - 1) * channels
+    return width * (min(rows, FEWEST_ROWS) + stage.reach(0) - 1) <= COPIED_BYTES
+
+
+def seconds(stage: Stage, shape: Shape, name: str, sums: str) -> float:
+    """
+    What one thread would take for an output of (rows, columns, channels).
+
+    `sums` is a key of COSTS: in single precision for 8-bit samples, in words if those may become
+    bytes at once and the kernel allows it, else in double precision.
+    """
+    if body(stage, name) == NUMPY:
+        cost = COSTS["numpy"]
+    elif sums == "words" and not (name == "direct" and in_words(stage, shape)):
+        cost = COSTS["single"]
+    else:
+        cost = COSTS[sums]
     rows, columns, channels = shape
     samples = rows * columns * channels * (len(stage.bank) if stage.combine else 1)
     each = {
-        "direct": lambda: cost.tap * taps(stage),
+        "direct": lambda: cost.tap * taps(stage) + cost.more * _passes_beyond_one(stage),
         "separable": lambda: cost.factor * factored(stage) + cost.again * taps(stage),
         "fft": lambda: cost.transform * _spectral(stage, (rows, columns)),
     }[name]()
     return float(samples * (cost.once + each) * 1e-9)
+
+
+def _passes_beyond_one(stage: Stage) -> float:
+    """Sums of 16 bits that the weights take, but for the first."""
+    return max(0.0, float(abs(stage.bank).sum()) / WEIGHTS_OF_PASS - 1)
 
 
 def _spectral(stage: Stage, size: tuple[int, int]) -> float:
