@@ -19,6 +19,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
+from convcli.batch.reuse import reuse_memory
 from convcli.batch.running import attempt, shared
 from convcli.errors import TERMINATED
 from convcli.io.temporary import abandon
@@ -41,6 +42,7 @@ def main() -> None:
         threading.Thread(target=_watch, daemon=True).start()
     with suppress(EOFError, BrokenPipeError):
         orders: Orders = pickle.load(requests)  # noqa: S301 - from the process that started this one
+        reuse_memory(orders.limits)
         of = lru_cache(lambda crowd: shared(orders, crowd))
         while True:
             task, crowd = pickle.load(requests)  # noqa: S301 - as above

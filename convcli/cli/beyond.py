@@ -83,7 +83,9 @@ def standing_by(
         yield None
         return
     from convcli.batch import pools
+    from convcli.batch.reuse import reuse_memory
 
+    reuse_memory(orders.limits)
     with pools.early(inputs, orders.limits, said["workers"]) or nullcontext() as crew:
         yield crew
 
@@ -182,6 +184,9 @@ class Watching:
     def _crews(self, orders: Orders) -> Iterator[Crews]:
         """One crew for all that comes, of a cluster; or one for whatever comes together."""
         if not self._said["cluster"]:
+            from convcli.batch.reuse import reuse_memory
+
+            reuse_memory(orders.limits)
             yield partial(_here, self._said["workers"], orders)
             return
         from convcli.batch.cluster import joined
