@@ -148,29 +148,37 @@ def copying(samples: Block, threads: int) -> float:
 def dense(setting: Setting) -> Iterator[Line]:
     """dense: random weights, 8 bits"""
     for size in setting.sizes:
-        yield _plain("dense", setting, size)
+        yield _plain("dense", setting, bench.dense(size))
+
+
+def whole(setting: Setting) -> Iterator[Line]:
+    """whole: whole weights that sharpen, n*n in the middle of -1 and one more, 8 bits"""
+    for size in _up_to(SMALL, setting):
+        matrix = np.full((size, size), -1.0)
+        matrix[size // 2, size // 2] = size * size
+        yield _plain("whole", setting, matrix)
 
 
 def gaussian(setting: Setting) -> Iterator[Line]:
     """gaussian: given as a plain matrix; OpenCV and SciPy's correlate1d are given its factors"""
     for size in setting.sizes:
-        yield _plain("gaussian", setting, size, bench.gaussian(size))
+        yield _plain("gaussian", setting, bench.gaussian(size))
 
 
 def sixteen(setting: Setting) -> Iterator[Line]:
     """sixteen: random weights, 16 bits"""
     sixteen_bits = replace(setting, samples=deep(setting.samples))
     for size in _up_to(SMALL, setting):
-        yield _plain("sixteen", sixteen_bits, size)
+        yield _plain("sixteen", sixteen_bits, bench.dense(size))
 
 
-def _plain(group: str, setting: Setting, size: int, row: Values | None = None) -> Line:
-    """Every engine and every peer; a kernel of random weights unless its row is given."""
-    samples, matrix = setting.samples, bench.dense(size) if row is None else np.outer(row, row)
+def _plain(group: str, setting: Setting, weights: Values) -> Line:
+    """Every engine and every peer, for a matrix, or the row and column of one."""
+    samples, matrix, size = setting.samples, bench.matrix_of(weights), len(weights)
     job = bench.job_of(matrix)
     columns = forced(job, samples, setting.threads)
     check(columns, samples, matrix)
-    columns |= bench.peers(size, row, bench.installed())
+    columns |= bench.peers(weights, bench.installed())
     if samples.dtype == np.uint8:
         columns |= torch_column(matrix, setting.threads)
     cells = bench.race(columns, samples, setting.effort)
@@ -241,7 +249,8 @@ def _up_to(largest: int, setting: Setting) -> Iterator[int]:
 
 
 GROUPS: dict[str, Callable[[Setting], Iterator[Line]]] = {
-    group.__name__: group for group in (dense, gaussian, sobel, stride, sixteen, threads, rounding)
+    group.__name__: group
+    for group in (dense, whole, gaussian, sobel, stride, sixteen, threads, rounding)
 }
 
 # --- tables --------------------------------------------------------------------------------------

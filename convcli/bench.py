@@ -173,18 +173,25 @@ def installed() -> tuple[str, ...]:
     return tuple(name for name, module in LIBRARIES.items() if find_spec(module))
 
 
-def peers(size: int, row: Values | None, libraries: Sequence[str]) -> dict[str, Prepare]:
-    """Functions that do the same work with the same kernel; with `row`, those for its factors."""
-    matrix = dense(size) if row is None else np.outer(row, row)
+def peers(weights: Values, libraries: Sequence[str]) -> dict[str, Prepare]:
+    """
+    Functions that do the same work with the same kernel.
+
+    `weights` are its matrix; or, for those that take factors, its row, which is its column as well.
+    """
+    factored = weights.ndim == 1
     found: dict[str, Prepare] = {}
     if "OpenCV" in libraries:
-        name = "OpenCV filter2D" if row is None else "OpenCV sepFilter2D"
-        found[name] = partial(_opencv, matrix if row is None else row)
+        found["OpenCV sepFilter2D" if factored else "OpenCV filter2D"] = partial(_opencv, weights)
     if "SciPy" in libraries:
-        name = "SciPy correlate" if row is None else "SciPy correlate1d"
-        found[name] = partial(_ndimage, matrix if row is None else row)
-        found["SciPy oaconvolve"] = partial(_overlap_add, matrix)
+        found["SciPy correlate1d" if factored else "SciPy correlate"] = partial(_ndimage, weights)
+        found["SciPy oaconvolve"] = partial(_overlap_add, matrix_of(weights))
     return found
+
+
+def matrix_of(weights: Values) -> Values:
+    """A matrix as it is; of a row, that of which it is row and column."""
+    return weights if weights.ndim > 1 else np.outer(weights, weights)
 
 
 def _opencv(weights: Values, samples: Block) -> Run:
@@ -242,11 +249,11 @@ def measure(
     """A row for each kernel and size, in this order."""
     for kernel in KERNELS:
         for size in sizes:
-            row = None if kernel == DENSE else gaussian(size)
-            job = job_of(dense(size) if row is None else np.outer(row, row))
+            weights = dense(size) if kernel == DENSE else gaussian(size)
+            job = job_of(matrix_of(weights))
             columns = {name: _engine(job, name) for name in engines.WHY}
             if samples.dtype.name in SHARED:
-                columns |= peers(size, row, libraries)
+                columns |= peers(weights, libraries)
             auto = planned(job, samples, Limits(AUTO)).stages[0].engine
             yield Row(kernel, size, auto, race(columns, samples, effort))
 
