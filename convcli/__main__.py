@@ -5,9 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from contextlib import suppress
 
-from convcli.errors import INTERRUPTED
+from convcli.cli.signals import end_at_once
 
 
 def main() -> None:
@@ -15,17 +14,13 @@ def main() -> None:
     # OpenBLAS, which NumPy brings, starts a thread for every processor when it is loaded: 10 to
     # 50 ms on two. convcli does its sums in threads of its own, and never asks for these.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    try:
-        from convcli.cli.main import run
-        from convcli.cli.streams import leave, settle
+    end_at_once()
+    from convcli.cli.main import run
+    from convcli.cli.streams import leave, settle
 
-        settle()
-        code = run()
-        leave(code)
-    except KeyboardInterrupt:  # during the imports, or a second one
-        with suppress(OSError):
-            os.write(2, b"Interrupted: nothing half-written was left.\n")
-        code = INTERRUPTED
+    settle()
+    code = run()
+    leave(code)
     gc.freeze()  # what Python would look through once more for cycles, for 20 ms, ends anyway
     sys.exit(code)
 

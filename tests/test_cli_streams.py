@@ -18,6 +18,8 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="streams and signals 
 ROOT = Path(__file__).parents[1]
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
 
+WORDS = ["apply", "a.png", "-o", "b.png", "-k", "box"]
+
 STOPPED = """
 import os, signal, sys
 from convcli import io
@@ -30,15 +32,26 @@ from convcli.__main__ import main
 main()
 """
 
-EARLY = """
-import sys
+# While a module is imported that makes an error of its own of whatever stops that, as NumPy does.
+IMPORTING = """
+import os, signal, sys
+number, place = signal.Signals[sys.argv.pop(1)], sys.argv.pop(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 class Stop:
     def find_spec(self, name, *_):
-        if name == "convcli.cli.main":
-            raise KeyboardInterrupt
+        if name == place:
+            try:
+                os.kill(os.getpid(), number)
+                while True: signal.pause()
+            except BaseException as error:
+                raise ImportError("cannot be imported") from error
 sys.meta_path.insert(0, Stop())
-from convcli.__main__ import main
-main()
+"""
+COMMAND = "from convcli.__main__ import main; main()"
+IN_ANOTHER = """
+from convcli.cli.main import run
+run()
+print("goes on")
 """
 
 
@@ -159,7 +172,20 @@ def test_a_terminated_run_leaves_no_temporary_file(place: Path) -> None:
     assert [path.name for path in place.iterdir()] == ["a.png"]
 
 
-def test_ctrl_c_during_the_imports_is_no_traceback(place: Path) -> None:
-    done = script(EARLY, place, "--help")
-    assert done.stderr == "Interrupted: nothing half-written was left.\n"
-    assert done.returncode == INTERRUPTED
+@pytest.mark.parametrize("module", ["convcli.cli.main", "convcli.cli.apply", "numpy"])
+@pytest.mark.parametrize(
+    ("number", "word", "code"),
+    [(signal.SIGINT, "Interrupted", INTERRUPTED), (signal.SIGTERM, "Terminated", TERMINATED)],
+)
+def test_what_stops_an_import_is_no_error_of_it(
+    place: Path, module: str, number: signal.Signals, word: str, code: int
+) -> None:
+    done = script(IMPORTING + COMMAND, place, number.name, module, *WORDS)
+    assert done.stderr == f"{word}: nothing half-written was left.\n"
+    assert done.returncode == code
+    assert [path.name for path in place.iterdir()] == ["a.png"]
+
+
+def test_somebody_elses_process_is_not_ended(place: Path) -> None:
+    done = script(IMPORTING + IN_ANOTHER, place, "SIGTERM", "numpy", *WORDS)
+    assert (done.stdout, done.returncode) == ("goes on\n", 0)

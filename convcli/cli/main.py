@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import click
 
 from convcli import __version__
-from convcli.cli import streams
+from convcli.cli import signals, streams
 from convcli.cli.lazy import ClosedPipe, LazyGroup
 from convcli.cli.options import Session, common
 from convcli.errors import CLOSED_PIPE, INTERRUPTED, TERMINATED, ConvError
@@ -74,7 +74,7 @@ def run(args: Sequence[str] | None = None) -> int:
     session = Session(tuple(sys.argv[1:] if args is None else args))
     code: object
     try:
-        with streams.terminable():
+        with signals.raising():
             code = group.main(
                 args,
                 prog_name="convcli",
@@ -102,7 +102,7 @@ def tell(error: BaseException) -> int:
         return error.exit_code
     if isinstance(error, click.ClickException):
         return _usage(error)
-    if isinstance(error, (KeyboardInterrupt, click.Abort, streams.Terminated)):
+    if isinstance(error, (KeyboardInterrupt, click.Abort, signals.Terminated)):
         return _stopped(error)
     if isinstance(error, SystemExit):  # click leaves the process when it has completed a word
         return error.code if isinstance(error.code, int) else 0
@@ -120,10 +120,9 @@ def _usage(error: click.ClickException) -> int:
 
 
 def _stopped(error: BaseException) -> int:
-    terminated = isinstance(error, streams.Terminated)
-    word = "Terminated" if terminated else "Interrupted"
-    failure(f"{word}: nothing half-written was left.", "", sys.stderr)
-    return TERMINATED if terminated else INTERRUPTED
+    code = TERMINATED if isinstance(error, signals.Terminated) else INTERRUPTED
+    failure(signals.LAST_WORDS[code], "", sys.stderr)
+    return code
 
 
 def _bug(error: BaseException) -> int:

@@ -84,7 +84,7 @@ class Reporting(Account):
         With `many` the lines are said that a batch begins and ends with, unless `quiet`; how to go
         on, where by the end it is `halted`.
         """
-        from convcli.cli.streams import Terminated
+        from convcli.cli.signals import Terminated
 
         say = partial(_say, speaks=many and not quiet)
         with self.opened(tasks, sys.stdout if self.target == STANDARD else None) as book:

@@ -1,5 +1,5 @@
 """
-Standard output and error as they are met: whole, full, closed, or gone. And SIGTERM.
+Standard output and error as they are met: whole, full, closed, or gone.
 
     standard output full      OutputError, once
     standard output closed    OutputError, once somebody writes to it
@@ -12,28 +12,20 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 import threading
-from contextlib import contextmanager
 from io import FileIO, TextIOBase, TextIOWrapper
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from convcli.errors import INTERRUPTED, TERMINATED, OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
     from typing import TextIO
 
     from _typeshed import ReadableBuffer
 
 UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 """What writing to a stream fails with; opening a file has a name with it."""
-
-
-class Terminated(BaseException):
-    """SIGTERM came; like KeyboardInterrupt, no `except Exception` may stop it."""
 
 
 class Closed(TextIOBase):
@@ -107,22 +99,3 @@ def recognised(error: BaseException) -> BaseException:
     if isinstance(error, OSError) and error.errno in UNWRITTEN and error.filename is None:
         return OutputError(f"Standard output: {error.strerror}.")
     return error
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Turn SIGTERM into an exception, so that it leaves nothing half-written either."""
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _terminate(number: int, _: FrameType | None) -> NoReturn:
-    signal.signal(number, signal.SIG_IGN)  # a second one must not stop the cleaning up
-    raise Terminated
