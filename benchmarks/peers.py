@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import subprocess
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -121,8 +123,17 @@ def _sampling(task: Task, full: str) -> list[str]:
     return [*jpeg * task.jpeg, str(task.target)]
 
 
+@cache
 def _magick_name() -> str:
-    return "magick" if shutil.which("magick") else "convert"
+    """Empty if it is not here: Windows has a `convert` of its own, and others have stand-ins."""
+    return next(filter(_is_imagemagick, ("magick", "convert-im6.q16", "convert")), "")
+
+
+def _is_imagemagick(program: str) -> bool:
+    if shutil.which(program) is None:
+        return False
+    done = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
+    return done.returncode == 0 and "ImageMagick" in done.stdout
 
 
 def _has(*modules: str) -> bool:
@@ -147,6 +158,6 @@ def installed() -> dict[str, bool]:
         "opencv": _has("cv2", "numpy"),
         "vips": shutil.which("vips") is not None,
         "gm": shutil.which("gm") is not None,
-        "magick": shutil.which(_magick_name()) is not None,
+        "magick": _magick_name() != "",
         "scipy": _has("scipy", "PIL"),
     }

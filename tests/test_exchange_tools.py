@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-CONVERT = next(filter(shutil.which, ("convert-im6.q16", "magick", "convert")), "convert")
+
+def is_imagemagick(program: str) -> bool:
+    """Whether a name is that program's: Windows has a `convert` of its own, others a stand-in."""
+    if shutil.which(program) is None:
+        return False
+    done = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
+    return done.returncode == 0 and "ImageMagick" in done.stdout
+
+
+CONVERT = next(filter(is_imagemagick, ("convert-im6.q16", "magick", "convert")), "ImageMagick")
 IMAGE = np.random.default_rng(3).integers(0, 256, (24, 30), np.uint8)
 
 EVEN = Recipe("even", (Kernel(((1.0, 2.0), (3.0, 4.0)), 0.1),), operation="convolve")
