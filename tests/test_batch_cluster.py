@@ -63,6 +63,8 @@ class Later:
 sys.meta_path.insert(0, Later())
 """
 
+SHORT_WAIT = SLOW_RENAME.replace("sleep(20)", "sleep(2)")
+
 
 class Workers:
     """A scheduler and workers without a nanny: one that is killed stays away."""
@@ -148,6 +150,7 @@ def _start(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -254,6 +257,21 @@ def test_ctrl_c_leaves_whole_files_and_ends_with_130(
     assert _run(tmp_path, "-o", "here/")[0] == 0
     whole = _tree(tmp_path / "here")
     assert {name: whole[name] for name in done} == done
+
+
+def test_ctrl_c_of_a_terminal_is_heard_by_the_command_alone(tmp_path: Path, pictures: Path) -> None:
+    """A terminal sends it to every process of the run: ours end what they have in work."""
+    pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
+    assert pictures.is_dir()
+    (tmp_path / "sitecustomize.py").write_text(SHORT_WAIT)
+    child = _start(tmp_path, "-o", "out/", "--cluster", "local:2", path=tmp_path)
+    _until(lambda: len(list((tmp_path / "out").rglob(".convcli-*.tmp"))) >= 2)
+    os.killpg(child.pid, signal.SIGINT)
+    _, told = child.communicate(timeout=PATIENCE)
+    assert child.returncode == 130, told
+    assert "Traceback" not in told
+    assert f"{len(_tree(tmp_path / 'out'))} of 12 images done" in told
+    assert _made(tmp_path / "out") >= 2
 
 
 def test_a_second_ctrl_c_ends_processes_of_ours_and_sweeps_after_them(
