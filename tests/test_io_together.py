@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+import os
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,11 @@ def taken(place: Path) -> None:
 
 def interrupt() -> None:
     raise KeyboardInterrupt
+
+
+def undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the test, this process does not end."""
+    monkeypatch.setattr(temporary._Ending, "begun", False)  # noqa: SLF001 - what abandon sets
 
 
 def test_all_of_them_appear(tmp_path: Path) -> None:
@@ -134,7 +140,7 @@ def test_a_process_that_ends_at_once_takes_back_what_has_its_name(
         seen.append(contents(tmp_path))
         raise SystemExit
 
-    monkeypatch.setattr(temporary, "_LEFT", threading.Event())
+    undone(monkeypatch)
     at_the_third(monkeypatch, end)
     with pytest.raises(SystemExit):
         written(tmp_path, overwrite=overwrite)
@@ -145,9 +151,8 @@ def test_a_process_that_ends_at_once_takes_back_what_has_its_name(
 def test_no_name_is_given_by_a_process_that_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ending = threading.Event()
-    monkeypatch.setattr(temporary, "_LEFT", ending)
-    at_the_third(monkeypatch, ending.set)
+    undone(monkeypatch)
+    at_the_third(monkeypatch, lambda: setattr(temporary._Ending, "begun", True))  # noqa: SLF001 - as by abandon
     with pytest.raises(OutputError, match="this process ends"):
         written(tmp_path)
     assert contents(tmp_path) == {}
@@ -163,10 +168,40 @@ def test_a_single_file_that_has_its_name_keeps_it(
         genuine(*args, **named)
         temporary.abandon()
 
-    monkeypatch.setattr(temporary, "_LEFT", threading.Event())
+    undone(monkeypatch)
     monkeypatch.setattr(temporary, "_publish", publish)
     if overwrite:
         (tmp_path / "1").write_bytes(b"old")
     with replacing_all([str(tmp_path / "1")], overwrite=overwrite) as (file,):
         file.write(b"new")
     assert contents(tmp_path) == {"1": b"new"}
+
+
+@pytest.mark.parametrize("happen", [None, fail, interrupt])
+def test_no_name_is_kept_of_what_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, happen: Callable[[], None] | None
+) -> None:
+    (tmp_path / "1").write_bytes(b"old")
+    if happen:
+        at_the_third(monkeypatch, happen)
+    with suppress(OutputError, KeyboardInterrupt):
+        written(tmp_path, overwrite=True)
+    assert set() == temporary._UNFINISHED  # noqa: SLF001 - or it would grow with every file
+
+
+def test_a_second_name_that_nobody_heard_of_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = os.link
+
+    def link(*args: Any, **named: Any) -> None:
+        genuine(*args, **named)
+        raise KeyboardInterrupt
+
+    undone(monkeypatch)
+    monkeypatch.setattr(os, "link", link)
+    (tmp_path / "1").write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt):
+        written(tmp_path, overwrite=True)
+    temporary.abandon()
+    assert contents(tmp_path) == {"1": b"old"}

@@ -16,7 +16,6 @@ import contextlib
 import os
 import re
 import stat
-import threading
 from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Self
 
@@ -33,7 +32,7 @@ NAME = re.compile(r"\.convcli-[0-9a-f]{16}\.tmp")
 """Not `.NAME-of-the-target`: a name of 255 bytes is allowed and a longer one is not."""
 
 _UNFINISHED: set[str] = set()
-"""Temporary files of this process that are being written."""
+"""Temporary names of this process: from before they are there until they are gone."""
 
 _GIVING: set[_Names] = set()
 """Those that have given some of their names, but not all."""
@@ -41,8 +40,11 @@ _GIVING: set[_Names] = set()
 _FEW, _OPEN = 16, 10240
 """Files that are written together without a thought; the most that macOS lets a process open."""
 
-_LEFT = threading.Event()
-"""Set once this process ends without waiting for its threads."""
+
+class _Ending:
+    """Whether this process ends without waiting for its threads. No lock: a signal may tell so."""
+
+    begun = False
 
 
 @contextmanager
@@ -63,8 +65,8 @@ def together(targets: Sequence[str], *, overwrite: bool) -> Iterator[list[Binary
     if len(targets) > _FEW:
         _raise_limit()
     with ExitStack() as held:
-        drafts = [held.enter_context(_draft(os.path.dirname(target))) for target in targets]
-        if _LEFT.is_set():
+        drafts = [held.enter_context(passing(os.path.dirname(target))) for target in targets]
+        if _Ending.begun:
             raise OSError("this process ends")
         yield [file for _, file in drafts]
         for _, file in drafts:
@@ -87,17 +89,6 @@ def _raise_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-@contextmanager
-def _draft(folder: str) -> Iterator[tuple[str, BinaryIO]]:
-    """As `passing`, of a file that `abandon` removes."""
-    with passing(folder) as (temporary, file):
-        _UNFINISHED.add(temporary)
-        try:
-            yield temporary, file
-        finally:
-            _UNFINISHED.discard(temporary)
-
-
 class _Names:
     """
     Names that are given to files one after the other; all are taken back where one cannot be given.
@@ -114,7 +105,7 @@ class _Names:
         old = _spare(target) if overwrite and not self._single else ""
         if not self._single and (old or not os.path.lexists(target)):
             self._given.append((target, temporary, old))
-        if _LEFT.is_set():
+        if _Ending.begun:
             raise OSError("this process ends")
         _publish(temporary, target, overwrite=overwrite)
 
@@ -132,28 +123,32 @@ class _Names:
     def take_back(self) -> None:
         """Everything as it was; the last name was perhaps not given any more."""
         while self._given:
-            target, temporary, old = self._given.pop()
+            target, temporary, old = self._given[-1]
             with contextlib.suppress(OSError):
                 if old:
                     os.replace(old, target)
                 elif not os.path.exists(temporary) or os.path.samefile(target, temporary):
                     os.unlink(target)
             _forget(old)
+            self._given.pop()  # last: whoever is stopped before that does it once more
 
 
 def _forget(name: str) -> None:
-    """Remove a file that may be gone already; "" is none."""
+    """Remove a temporary file that may be gone already; "" is none."""
     with contextlib.suppress(OSError):
         if name:
             os.unlink(name)
+    _UNFINISHED.discard(name)
 
 
 def _spare(target: str) -> str:
     """A second name of what is to be replaced; "" where there is nothing, or no such names."""
     spare = _name(os.path.dirname(target))
+    _UNFINISHED.add(spare)
     try:
         os.link(target, spare, follow_symlinks=False)
     except (OSError, AttributeError, NotImplementedError):
+        _UNFINISHED.discard(spare)
         return ""
     return spare
 
@@ -171,7 +166,7 @@ def passing(folder: str) -> Iterator[tuple[str, BinaryIO]]:
 
 def abandon() -> None:
     """Remove all that this process is writing: for one that ends at once, whatever is at work."""
-    _LEFT.set()
+    _Ending.begun = True
     for names in tuple(_GIVING):
         names.take_back()
     for temporary in tuple(_UNFINISHED):
@@ -182,12 +177,17 @@ def _opened(folder: str) -> tuple[str, BinaryIO]:
     """A new file under a name of its own, locked; another one if it was swept before that."""
     while True:
         temporary = _name(folder)
-        # 0o666 less the umask, as for any new file; x: nobody can have planted a link here.
-        file = open(temporary, "x+b")  # noqa: SIM115 - whoever asked closes it
-        if _lock(file) and not os.fstat(file.fileno()).st_nlink:
-            file.close()
-            continue
-        return temporary, file
+        _UNFINISHED.add(temporary)
+        try:
+            # 0o666 less the umask, as for any new file; x: nobody can have planted a link here.
+            file = open(temporary, "x+b")  # noqa: SIM115 - whoever asked closes it
+        except OSError:
+            _UNFINISHED.discard(temporary)
+            raise
+        if not _lock(file) or os.fstat(file.fileno()).st_nlink:
+            return temporary, file
+        file.close()
+        _UNFINISHED.discard(temporary)
 
 
 def _name(folder: str) -> str:
