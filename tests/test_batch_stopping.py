@@ -33,6 +33,17 @@ def test_the_first_is_heard_and_the_second_is_an_order() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_what_the_second_changed_stays_so() -> None:
+    def order(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+
+    signal.signal(signal.SIGINT, order)
+    with heeding(lambda _: None):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
 def test_whoever_is_within_hears_too_and_the_second_still_ends_it() -> None:
     outer: list[str] = []
     inner: list[str] = []

@@ -1,9 +1,8 @@
-"""Signals, and streams that are full, closed or nobody's: one message, one code, nothing left."""
+"""Streams that are full, closed or nobody's: one message, one code, nothing left."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,48 +10,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from convcli.errors import INTERRUPTED, TERMINATED, OutputError
+from convcli.errors import OutputError
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="streams and signals are POSIX's")
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="these streams are POSIX's")
 
 ROOT = Path(__file__).parents[1]
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
-
-WORDS = ["apply", "a.png", "-o", "b.png", "-k", "box"]
-
-STOPPED = """
-import os, signal, sys
-from convcli import io
-from convcli.io import temporary
-def publish(*_, **__):
-    os.kill(os.getpid(), signal.SIGTERM)
-    while True: signal.pause()
-temporary._publish = publish
-from convcli.__main__ import main
-main()
-"""
-
-# While a module is imported that makes an error of its own of whatever stops that, as NumPy does.
-IMPORTING = """
-import os, signal, sys
-number, place = signal.Signals[sys.argv.pop(1)], sys.argv.pop(1)
-signal.signal(signal.SIGINT, signal.default_int_handler)
-class Stop:
-    def find_spec(self, name, *_):
-        if name == place:
-            try:
-                os.kill(os.getpid(), number)
-                while True: signal.pause()
-            except BaseException as error:
-                raise ImportError("cannot be imported") from error
-sys.meta_path.insert(0, Stop())
-"""
-COMMAND = "from convcli.__main__ import main; main()"
-IN_ANOTHER = """
-from convcli.cli.main import run
-run()
-print("goes on")
-"""
 
 
 @pytest.fixture
@@ -151,41 +114,3 @@ def test_a_reader_who_leaves_during_the_help_is_no_trouble(place: Path) -> None:
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
-
-
-def script(text: str, place: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", text, *args],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=60,
-    )
-
-
-def test_a_terminated_run_leaves_no_temporary_file(place: Path) -> None:
-    done = script(STOPPED, place, "apply", "a.png", "-o", "b.png", "-k", "box")
-    assert done.stderr == "Terminated: nothing half-written was left.\n"
-    assert done.returncode == TERMINATED == 128 + signal.SIGTERM
-    assert [path.name for path in place.iterdir()] == ["a.png"]
-
-
-@pytest.mark.parametrize("module", ["convcli.cli.main", "convcli.cli.apply", "numpy"])
-@pytest.mark.parametrize(
-    ("number", "word", "code"),
-    [(signal.SIGINT, "Interrupted", INTERRUPTED), (signal.SIGTERM, "Terminated", TERMINATED)],
-)
-def test_what_stops_an_import_is_no_error_of_it(
-    place: Path, module: str, number: signal.Signals, word: str, code: int
-) -> None:
-    done = script(IMPORTING + COMMAND, place, number.name, module, *WORDS)
-    assert done.stderr == f"{word}: nothing half-written was left.\n"
-    assert done.returncode == code
-    assert [path.name for path in place.iterdir()] == ["a.png"]
-
-
-def test_somebody_elses_process_is_not_ended(place: Path) -> None:
-    done = script(IMPORTING + IN_ANOTHER, place, "SIGTERM", "numpy", *WORDS)
-    assert (done.stdout, done.returncode) == ("goes on\n", 0)

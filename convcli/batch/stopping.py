@@ -34,7 +34,8 @@ class _Heed:
 
     def end(self) -> None:
         for number, handler in self.before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) == self._hear:  # the second one may have changed it
+                signal.signal(number, handler)
 
     def _hear(self, number: int, _: FrameType | None) -> None:
         self.end()

@@ -68,7 +68,8 @@ def _explained(outcome: Outcome) -> tuple[Item, ConvError | None, str]:
     return item, error, "".join(traceback.format_exception(error))
 
 
-def _leave(_: int, __: FrameType | None) -> NoReturn:
+def _leave(number: int, _: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)  # one more must not stop the cleaning up
     abandon()
     os._exit(TERMINATED)
 

@@ -23,7 +23,7 @@ from convcli import __version__
 from convcli.cli import signals, streams
 from convcli.cli.lazy import ClosedPipe, LazyGroup
 from convcli.cli.options import Session, common
-from convcli.errors import CLOSED_PIPE, INTERRUPTED, TERMINATED, ConvError
+from convcli.errors import CLOSED_PIPE, INTERRUPTED, ConvError
 from convcli.terminal import failure
 
 if TYPE_CHECKING:
@@ -72,9 +72,10 @@ def group() -> None:
 def run(args: Sequence[str] | None = None) -> int:
     """Run the command line (that of the process if none is given) and return its exit code."""
     session = Session(tuple(sys.argv[1:] if args is None else args))
+    heard = signals.Heard()
     code: object
     try:
-        with signals.raising():
+        with signals.raising(heard):
             code = group.main(
                 args,
                 prog_name="convcli",
@@ -90,7 +91,7 @@ def run(args: Sequence[str] | None = None) -> int:
             import traceback
 
             traceback.print_exc()
-        code = tell(streams.recognised(error))
+        code = _stopped(heard.code) if heard.code else tell(streams.recognised(error))
     streams.drain()
     return code if isinstance(code, int) else 0
 
@@ -102,8 +103,8 @@ def tell(error: BaseException) -> int:
         return error.exit_code
     if isinstance(error, click.ClickException):
         return _usage(error)
-    if isinstance(error, (KeyboardInterrupt, click.Abort, signals.Terminated)):
-        return _stopped(error)
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return _stopped(INTERRUPTED)
     if isinstance(error, SystemExit):  # click leaves the process when it has completed a word
         return error.code if isinstance(error.code, int) else 0
     if isinstance(error, MemoryError):
@@ -119,9 +120,8 @@ def _usage(error: click.ClickException) -> int:
     return error.exit_code
 
 
-def _stopped(error: BaseException) -> int:
-    code = TERMINATED if isinstance(error, signals.Terminated) else INTERRUPTED
-    failure(signals.LAST_WORDS[code], "", sys.stderr)
+def _stopped(code: int) -> int:
+    failure(signals.last_words(code), "", sys.stderr)
     return code
 
 

@@ -1,12 +1,13 @@
 """
 SIGINT and SIGTERM to a process of our own: it leaves nothing half-written.
 
-    at work                         KeyboardInterrupt, Terminated: whoever writes cleans up
-    before, after                   the process ends at once
-    while a module is imported      likewise
+    at work                             KeyboardInterrupt, Terminated: whoever writes cleans up
+    at work, after one of these         the process cleans up and ends at once
+    before and after, and in imports    likewise
 
 What an import raises may come out of it as something else, or not at all: NumPy's C makes an
 ImportError of it, Python's `type` a RuntimeError, and whoever can do without the module goes on.
+Elsewhere, too, an exception may become another: `Heard` tells that it was a signal.
 
 In somebody else's process, which calls `run`, they are exceptions wherever they come.
 """
@@ -44,46 +45,71 @@ CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 IMPORTING = "<frozen importlib._bootstrap>"
 """Where Python runs while it imports a module."""
 
-_OURS = threading.Event()
-"""Set once this process is known to be ours."""
+CURSOR = "\x1b[?25h"
+"""Shows a terminal's cursor, which a bar hides."""
+
+
+class Heard:
+    """The exit code that goes with the signal which became an exception; 0 before any did."""
+
+    code = 0
+
+
+class _Process:
+    """Whether this one is ours, and whether its last words were said."""
+
+    ours = told = False
 
 
 def end_at_once() -> None:
     """From now on, when not at work; the process is ours."""
-    _OURS.set()
-    _handle(_end)
+    _Process.ours = True
+    _handle(_end, {})
 
 
 @contextmanager
-def raising() -> Iterator[None]:
+def raising(heard: Heard) -> Iterator[None]:
     """At work until the block ends: exceptions. Only the main thread can have it so."""
-    before = _handle(_raise)
+
+    def hear(number: int, frame: FrameType | None) -> NoReturn:
+        if _Process.ours and _imports(frame):
+            _end(number, frame)
+        heard.code = CODES[signal.Signals(number)]
+        if _Process.ours:
+            _set(_end)
+        elif number == signal.SIGTERM:
+            signal.signal(number, signal.SIG_IGN)  # a second one must not stop the cleaning up
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+    before: dict[signal.Signals, Handler] = {}
     try:
+        _handle(hear, before)
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _handle(handler: Handler) -> dict[signal.Signals, Handler]:
-    """Set what handles both, unless somebody wants it otherwise, as `nohup`; what did so before."""
+def last_words(code: int) -> str:
+    """What is to be said now; a signal that comes later ends the process in silence."""
+    _Process.told = True
+    return LAST_WORDS[code]
+
+
+def _handle(handler: Handler, before: dict[signal.Signals, Handler]) -> None:
+    """Set what handles both, and note what did so `before`; what others want stays, as `nohup`."""
     if threading.current_thread() is not threading.main_thread():
-        return {}
-    found: dict[signal.Signals, Handler] = {n: signal.getsignal(n) for n in CODES}
-    usual = {signal.default_int_handler, signal.SIG_DFL, _end}
-    before = {number: was for number, was in found.items() if was in usual}
-    for number in before:
+        return
+    for number in CODES:
+        found: Handler = signal.getsignal(number)
+        if found in (signal.default_int_handler, signal.SIG_DFL, _end):
+            before[number] = found
+            signal.signal(number, handler)
+
+
+def _set(handler: Handler) -> None:
+    for number in CODES:
         signal.signal(number, handler)
-    return before
-
-
-def _raise(number: int, frame: FrameType | None) -> NoReturn:
-    if _OURS.is_set() and _imports(frame):
-        _end(number, frame)
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    signal.signal(number, signal.SIG_IGN)  # a second one must not stop the cleaning up
-    raise Terminated
 
 
 def _imports(frame: FrameType | None) -> bool:
@@ -95,9 +121,19 @@ def _imports(frame: FrameType | None) -> bool:
 
 def _end(number: int, _: FrameType | None) -> NoReturn:
     """End the process between any two steps: no stream may be touched that is perhaps in use."""
-    code = CODES[signal.Signals(number)]
+    _set(signal.SIG_IGN)  # one more must not stop the cleaning up
     if abandon := getattr(sys.modules.get("convcli.io.temporary"), "abandon", None):
         abandon()
-    with suppress(OSError):
-        os.write(2, f"{LAST_WORDS[code]}\n".encode())
+    _set(signal.SIG_DFL)  # but may stop the words, where nobody reads them
+    code = CODES[signal.Signals(number)]
+    if not _Process.told:
+        with suppress(OSError):
+            os.write(2, f"{_new_line()}{LAST_WORDS[code]}\n".encode())
     os._exit(code)
+
+
+def _new_line() -> str:
+    """What ends the line of a terminal that shows ^C, or a bar."""
+    if not os.isatty(2):
+        return ""
+    return CURSOR * ("rich.progress" in sys.modules) + "\n"

@@ -13,7 +13,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import threading
 from io import FileIO, TextIOBase, TextIOWrapper
 from typing import TYPE_CHECKING, NoReturn, cast
 
@@ -83,9 +82,13 @@ def drain() -> None:
 
 
 def leave(code: int) -> None:
-    """End at once after a second Ctrl-C or SIGTERM: do not wait for threads that still filter."""
-    others = [thread for thread in threading.enumerate() if not thread.daemon]
-    if code not in {INTERRUPTED, TERMINATED} or len(others) <= 1:
+    """
+    End at once after Ctrl-C or SIGTERM: wait neither for threads that still filter nor for Python.
+
+    Where text was compiled and run while Ctrl-C came, as for classes of records, Python would end
+    itself by SIGINT, whatever the exit code.
+    """
+    if code not in {INTERRUPTED, TERMINATED}:
         return
     from convcli.io.temporary import abandon
 
