@@ -108,6 +108,7 @@ def apply_files(  # noqa: PLR0913 - the options of the command, by their names
         (wanted(kernels, **options),),
         Limits(engine, jobs, memory, max_pixels),
         replace(writing, form=SUFFIXES.get(form), overwrite=place.replaces),
+        exists,
     )
     with pools.early(found.inputs, orders.limits, workers) or nullcontext() as early:
         settled = targets.settle(found.inputs, place, orders.jobs, account.resumption(orders))

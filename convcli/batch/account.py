@@ -62,11 +62,14 @@ class Account:
             check_resumable(resume)
             self.found = read(resume)
 
-    def orders(self, jobs: tuple[Job, ...], limits: Limits, writing: Writing) -> Orders:
+    def orders(
+        self, jobs: tuple[Job, ...], limits: Limits, writing: Writing, exists: str
+    ) -> Orders:
         """What all tasks share: with what the report needs of each."""
         from convcli.batch.task import Orders
 
-        return Orders(jobs, limits, writing, self.report.version, bool(self.target), self.checksum)
+        version, recorded = self.report.version, self.target != ""
+        return Orders(jobs, limits, writing, version, recorded, self.checksum, exists)
 
     def resumption(self, orders: Orders) -> Resumption | None:
         """What is asked of every task before it is planned; None for a run that resumes nothing."""

@@ -7,6 +7,9 @@ What happens to a result whose file exists: EXISTS, one table of words and of wh
     rename     the result gets a name of its own: a-2.png
     overwrite  replaced
 
+Where another run writes into the same folder, a file may appear once all were looked for: then the
+result of `skip` and `newer` is thrown away, that of `rename` gets another name, else it has failed.
+
 Files that belong together, one for each filter, are one result: it exists where any of them does,
 and is as old as the oldest; of one that is missing, older than all.
 """
@@ -22,17 +25,26 @@ from convcli.batch.places import Disk, folded
 from convcli.record import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from convcli.batch.task import Task
 
 
+THERE = "exists"
+"""The cause of errors that say so."""
+
+
 @record
 class Rule:
-    """One word of EXISTS: what the help says, and what becomes of a task."""
+    """
+    One word of EXISTS: what the help says, and what becomes of a task.
+
+    `late`: what is tried, one after the other, where the file came once tasks were settled.
+    """
 
     about: str
     settle: Callable[[Task, Names], Task] | None
+    late: Callable[[Task], Iterable[Task]]
 
 
 class Names:
@@ -94,11 +106,23 @@ def _overwrite(task: Task, _: Names) -> Task:
     return task._replace(overwrite=True)
 
 
+def _fail_late(_: Task) -> Iterable[Task]:
+    return ()
+
+
+def _skip_late(task: Task) -> Iterable[Task]:
+    yield task._replace(skip=f"{task.target} appeared meanwhile")
+
+
+def _rename_late(task: Task) -> Iterable[Task]:
+    return (task.moved(partial(beside, count=count)) for count in itertools.count(2))
+
+
 EXISTS: dict[str, Rule] = {
-    "error": Rule("stop before any work is done", None),
-    "skip": Rule("keep the file, leave its input out", _skip),
-    "newer": Rule("replace it if the input is newer, else skip", _newer),
-    "rename": Rule("write beside it: a-2.png", _rename),
-    "overwrite": Rule("replace it", _overwrite),
+    "error": Rule("stop before any work is done", None, _fail_late),
+    "skip": Rule("keep the file, leave its input out", _skip, _skip_late),
+    "newer": Rule("replace it if the input is newer, else skip", _newer, _skip_late),
+    "rename": Rule("write beside it: a-2.png", _rename, _rename_late),
+    "overwrite": Rule("replace it", _overwrite, _fail_late),
 }
 """Every word of --exists."""

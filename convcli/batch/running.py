@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from convcli.batch.earlier import CRASHED
+from convcli.batch.existing import EXISTS, THERE
 from convcli.batch.resume import seen
 from convcli.batch.stopping import heeding
 from convcli.crash import as_error
@@ -165,10 +166,20 @@ def shared(orders: Orders, crowd: int) -> Orders:
 def attempt(task: Task, orders: Orders) -> Outcome:
     """What became of one task; only a Ctrl-C leaves it, and a reader of `-` who went away."""
     known = seen(task.source, task.job, orders)
-    item, error = _tried(task, orders)
+    item, error = _settled(task, orders)
     for name, value in known.items():
         setattr(item, name, value)
     return item, error
+
+
+def _settled(task: Task, orders: Orders) -> Outcome:
+    """What became of it, also where a file came to its target once all targets were checked."""
+    outcome = _tried(task, orders)
+    for instead in EXISTS[orders.exists].late(task):
+        if not outcome[1] or outcome[1].cause != THERE:
+            break
+        outcome = _tried(instead, orders)
+    return outcome
 
 
 def _tried(task: Task, orders: Orders) -> Outcome:

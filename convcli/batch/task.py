@@ -82,7 +82,7 @@ class Orders:
     What all tasks of a run share; sent to every worker once.
 
     `version` is convcli's. With `recorded` items hold what a later run needs to resume this one,
-    with `checksum` the hash of their inputs, too.
+    with `checksum` the hash of their inputs, too. `exists` is a key of EXISTS.
     """
 
     jobs: tuple[Job, ...]
@@ -91,6 +91,7 @@ class Orders:
     version: str = ""
     recorded: bool = False
     checksum: bool = False
+    exists: str = "error"
 
     def key(self, job: int) -> str:
         """16 hex digits that stand for all that decides the bytes of a job's results."""

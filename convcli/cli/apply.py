@@ -138,7 +138,7 @@ def command(ctx: click.Context, images: tuple[str, ...], **said: Unpack[Request]
     jobs, allowed = chosen.jobs(kernels, wishes(said), each=said["each"]), limits(said)
     told = Reporting(said, session.args, overwrite=place.replaces)
     written = replace(writing(said), form=SUFFIXES.get(place.form), overwrite=place.replaces)
-    orders = told.orders(jobs, allowed, written)
+    orders = told.orders(jobs, allowed, written, place.exists)
     kept = list(kernel_files(said["filters"], kernels))
     if said["watch"]:
         watching = Watching(images, said, place, [*kept, told.target])
