@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
+import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,7 +18,7 @@ from convcli.io import temporary
 from convcli.io.files import replacing_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 NAMES = ("1", "2", "3", "4")
 
@@ -205,3 +208,74 @@ def test_a_second_name_that_nobody_heard_of_is_removed(
         written(tmp_path, overwrite=True)
     temporary.abandon()
     assert contents(tmp_path) == {"1": b"old"}
+
+
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_whoever_ends_the_process_and_whoever_writes_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All or none, and nothing else, at whatever moment a thread that writes is abandoned."""
+    undone(monkeypatch)
+    monkeypatch.setattr(temporary, "_PATIENCE", 60.0)  # other work may keep a thread waiting
+    for trial in range(300):
+        folder = tmp_path / str(trial)
+        folder.mkdir()
+        for name in NAMES:
+            (folder / name).write_bytes(b"old " + name.encode())
+        old, begun = contents(folder), threading.Event()
+
+        def work(folder: Path = folder, begun: threading.Event = begun) -> None:
+            begun.set()
+            with suppress(OutputError):
+                written(folder, overwrite=True)
+
+        temporary._Ending.begun = False  # noqa: SLF001 - once more
+        thread = threading.Thread(target=work)
+        thread.start()
+        begun.wait()
+        time.sleep(trial % 30 / 20_000)
+        temporary.abandon()
+        left = contents(folder)
+        assert left in (old, {name: b"new " + name.encode() for name in NAMES})
+        thread.join()
+        assert contents(folder) == left
+
+
+def test_no_sweep_takes_what_is_to_be_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in NAMES:
+        (tmp_path / name).write_bytes(b"old " + name.encode())
+    before, swept = contents(tmp_path), []
+
+    def happen() -> None:
+        swept.append(temporary.sweep([str(tmp_path)]))
+        fail()
+
+    at_the_third(monkeypatch, happen)
+    with pytest.raises(OutputError):
+        written(tmp_path, overwrite=True)
+    assert (contents(tmp_path), swept) == (before, [0])
+
+
+def test_no_sweep_counts_what_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine, swept = temporary._forget, []  # noqa: SLF001 - that moment
+
+    def forget(name: str) -> None:
+        swept.append(temporary.sweep([str(tmp_path)]))
+        genuine(name)
+
+    monkeypatch.setattr(temporary, "_forget", forget)
+    with temporary.passing(str(tmp_path)):
+        pass
+    assert swept[0] == 0
+    assert contents(tmp_path) == {}

@@ -16,6 +16,8 @@ import contextlib
 import os
 import re
 import stat
+import threading
+import time
 from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Self
 
@@ -41,10 +43,30 @@ _FEW, _OPEN = 16, 10240
 """Files that are written together without a thought; the most that macOS lets a process open."""
 
 
+_STEPPING: set[int] = set()
+"""Threads that are making or naming a file just now."""
+
+_PATIENCE = 1.0
+"""Seconds that such a step may take of a process that ends."""
+
+
 class _Ending:
     """Whether this process ends without waiting for its threads. No lock: a signal may tell so."""
 
     begun = False
+
+
+@contextmanager
+def _step() -> Iterator[None]:
+    """What a process that ends lets be finished; OSError if it already ends."""
+    me = threading.get_ident()
+    _STEPPING.add(me)  # first: then either this thread sees that it ends, or `abandon` this thread
+    try:
+        if _Ending.begun:
+            raise OSError("this process ends")
+        yield
+    finally:
+        _STEPPING.discard(me)
 
 
 @contextmanager
@@ -66,8 +88,6 @@ def together(targets: Sequence[str], *, overwrite: bool) -> Iterator[list[Binary
         _raise_limit()
     with ExitStack() as held:
         drafts = [held.enter_context(passing(os.path.dirname(target))) for target in targets]
-        if _Ending.begun:
-            raise OSError("this process ends")
         yield [file for _, file in drafts]
         for _, file in drafts:
             file.flush()
@@ -100,14 +120,33 @@ class _Names:
     def __init__(self, *, single: bool) -> None:
         self._single = single
         self._given: list[tuple[str, str, str]] = []
+        self._held = ExitStack()
 
     def give(self, temporary: str, target: str, *, overwrite: bool) -> None:
-        old = _spare(target) if overwrite and not self._single else ""
-        if not self._single and (old or not os.path.lexists(target)):
-            self._given.append((target, temporary, old))
-        if _Ending.begun:
-            raise OSError("this process ends")
-        _publish(temporary, target, overwrite=overwrite)
+        with _step():
+            old = self._spare(target) if overwrite and not self._single else ""
+            if not self._single and (old or not os.path.lexists(target)):
+                self._given.append((target, temporary, old))
+            _publish(temporary, target, overwrite=overwrite)
+
+    def _spare(self, target: str) -> str:
+        """A second name of what is to be replaced; "" where there is nothing, or no such names."""
+        spare = _name(os.path.dirname(target))
+        _UNFINISHED.add(spare)
+        try:
+            os.link(target, spare, follow_symlinks=False)
+        except (OSError, AttributeError, NotImplementedError):
+            _UNFINISHED.discard(spare)
+            return ""
+        self._hold(spare)
+        return spare
+
+    def _hold(self, spare: str) -> None:
+        """Lock it where that can be done, or a sweep would take it for a killed process's."""
+        with contextlib.suppress(OSError):
+            if fcntl and not os.path.islink(spare):
+                file = open(spare, "rb")  # noqa: SIM115 - closed with the others
+                claimed(self._held.enter_context(file))
 
     def __enter__(self) -> Self:
         _GIVING.add(self)
@@ -119,18 +158,24 @@ class _Names:
         _GIVING.discard(self)
         for given in self._given:
             _forget(given[-1])
+        self._held.close()
 
     def take_back(self) -> None:
-        """Everything as it was; the last name was perhaps not given any more."""
-        while self._given:
-            target, temporary, old = self._given[-1]
+        """
+        Everything as it was; the last name was perhaps not given any more.
+
+        `abandon` and who is abandoned may both do it, side by side: what is done twice is done.
+        """
+        for given in reversed(tuple(self._given)):
+            target, temporary, old = given
             with contextlib.suppress(OSError):
                 if old:
                     os.replace(old, target)
                 elif not os.path.exists(temporary) or os.path.samefile(target, temporary):
                     os.unlink(target)
             _forget(old)
-            self._given.pop()  # last: whoever is stopped before that does it once more
+            with contextlib.suppress(ValueError):  # the other one was first
+                self._given.remove(given)
 
 
 def _forget(name: str) -> None:
@@ -141,25 +186,18 @@ def _forget(name: str) -> None:
     _UNFINISHED.discard(name)
 
 
-def _spare(target: str) -> str:
-    """A second name of what is to be replaced; "" where there is nothing, or no such names."""
-    spare = _name(os.path.dirname(target))
-    _UNFINISHED.add(spare)
-    try:
-        os.link(target, spare, follow_symlinks=False)
-    except (OSError, AttributeError, NotImplementedError):
-        _UNFINISHED.discard(spare)
-        return ""
-    return spare
-
-
 @contextmanager
 def passing(folder: str) -> Iterator[tuple[str, BinaryIO]]:
     """The name of a temporary file, and the file; both are gone when the block ends."""
-    temporary, file = _opened(folder)
+    with _step():
+        temporary, file = _opened(folder)
     try:
         with file:
-            yield temporary, file
+            try:
+                yield temporary, file
+            finally:
+                if fcntl:
+                    _forget(temporary)  # locked, or a sweep would take it for a killed process's
     finally:
         _forget(temporary)
 
@@ -167,10 +205,18 @@ def passing(folder: str) -> Iterator[tuple[str, BinaryIO]]:
 def abandon() -> None:
     """Remove all that this process is writing: for one that ends at once, whatever is at work."""
     _Ending.begun = True
+    _wait_for_steps()
     for names in tuple(_GIVING):
         names.take_back()
     for temporary in tuple(_UNFINISHED):
         _forget(temporary)
+
+
+def _wait_for_steps() -> None:
+    """Until no other thread is at one: this one may be, where a signal has come meanwhile."""
+    end = time.monotonic() + _PATIENCE
+    while _STEPPING - {threading.get_ident()} and time.monotonic() < end:
+        time.sleep(0.001)
 
 
 def _opened(folder: str) -> tuple[str, BinaryIO]:
