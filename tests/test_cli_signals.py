@@ -100,6 +100,20 @@ def drain():
 apply.command.callback, streams.drain = work, drain
 """
 
+# Ctrl-C while a run is stopped that never heard of it, as below `nohup`.
+DEAF = """
+from convcli.cli import apply
+signal.signal(second, signal.SIG_IGN)
+def work(*_, **__):
+    try:
+        os.kill(os.getpid(), first)
+    finally:
+        os.kill(os.getpid(), second)
+        time.sleep(0.1)
+        print("cleaned up", flush=True)
+apply.command.callback = work
+"""
+
 # A process of somebody else's, who calls us.
 RUNNING = """
 from convcli.cli.main import run
@@ -184,6 +198,12 @@ def test_the_second_ends_at_once(place: Path, moment: str, first: str, second: s
     done = script(moment + COMMAND, place, first, second, *WORDS)
     assert done.stderr.lstrip("\n") == ENDS[first if moment == LATE else second][0]
     assert done.returncode == ENDS[second][1]
+
+
+def test_what_was_ignored_stays_so(place: Path) -> None:
+    done = script(DEAF + COMMAND, place, "SIGTERM", "SIGINT", *WORDS)
+    check(done, place, "SIGTERM")
+    assert done.stdout == "cleaned up\n"
 
 
 def test_python_does_not_end_a_run_by_sigint(place: Path) -> None:

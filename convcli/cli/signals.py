@@ -18,13 +18,13 @@ import os
 import signal
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from convcli.errors import INTERRUPTED, TERMINATED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
     Handler = Callable[[int, FrameType | None], object] | int | None
@@ -70,18 +70,18 @@ def end_at_once() -> None:
 @contextmanager
 def raising(heard: Heard) -> Iterator[None]:
     """At work until the block ends: exceptions. Only the main thread can have it so."""
+    before: dict[signal.Signals, Handler] = {}
 
     def hear(number: int, frame: FrameType | None) -> NoReturn:
         if _Process.ours and _imports(frame):
             _end(number, frame)
         heard.code = CODES[signal.Signals(number)]
         if _Process.ours:
-            _set(_end)
+            _set(_end, before)
         elif number == signal.SIGTERM:
             signal.signal(number, signal.SIG_IGN)  # a second one must not stop the cleaning up
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
-    before: dict[signal.Signals, Handler] = {}
     try:
         _handle(hear, before)
         yield
@@ -107,8 +107,8 @@ def _handle(handler: Handler, before: dict[signal.Signals, Handler]) -> None:
             signal.signal(number, handler)
 
 
-def _set(handler: Handler) -> None:
-    for number in CODES:
+def _set(handler: Handler, numbers: Iterable[signal.Signals] = tuple(CODES)) -> None:
+    for number in numbers:
         signal.signal(number, handler)
 
 
@@ -122,14 +122,15 @@ def _imports(frame: FrameType | None) -> bool:
 def _end(number: int, _: FrameType | None) -> NoReturn:
     """End the process between any two steps: no stream may be touched that is perhaps in use."""
     _set(signal.SIG_IGN)  # one more must not stop the cleaning up
-    if abandon := getattr(sys.modules.get("convcli.io.temporary"), "abandon", None):
-        abandon()
-    _set(signal.SIG_DFL)  # but may stop the words, where nobody reads them
     code = CODES[signal.Signals(number)]
-    if not _Process.told:
-        with suppress(OSError):
+    try:
+        if abandon := getattr(sys.modules.get("convcli.io.temporary"), "abandon", None):
+            abandon()
+        _set(signal.SIG_DFL)  # but may stop the words, where nobody reads them
+        if not _Process.told:
             os.write(2, f"{_new_line()}{LAST_WORDS[code]}\n".encode())
-    os._exit(code)
+    finally:
+        os._exit(code)
 
 
 def _new_line() -> str:
