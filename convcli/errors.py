@@ -30,6 +30,10 @@ CLOSED_PIPE = 141
 TERMINATED = 143
 
 
+THERE = "exists"
+"""The cause of errors that say so of a file."""
+
+
 class ConvError(Exception):
     """
     `message` says what, where and why; `hint` says what to do about it.

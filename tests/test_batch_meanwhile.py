@@ -87,6 +87,28 @@ def test_the_result_gets_the_next_name(comes: Meanwhile) -> None:
 
 
 @pytest.mark.usefixtures("place")
+def test_it_is_the_next_of_the_name_that_was_wanted(comes: Meanwhile) -> None:
+    Path("out").mkdir()
+    Path("out/b.png").write_bytes(b"theirs")
+    comes("b-2.png", "b-3.png")
+    assert run(["apply", "in", *WORDS, "--exists", "rename"]) == 0
+    theirs = dict.fromkeys(("b.png", "b-2.png", "b-3.png"), True)
+    assert left() == theirs | ours("a.png", "b-4.png", "c.png")
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(("word", "code"), [("error", 5), ("skip", 0), ("newer", 0)])
+def test_a_run_that_is_resumed_does_not_take_it_for_its_own(
+    word: str, code: int, comes: Meanwhile
+) -> None:
+    """It came while that run was on, but that run knows that it did not write it."""
+    comes("b.png")
+    run(["apply", "in", *WORDS, "--exists", word, "--report", "run.jsonl"])
+    assert run(["apply", "in", *WORDS, "--exists", word, "--resume", "run.jsonl"]) == code
+    assert left() == {"a.png": False, "b.png": True, "c.png": False}
+
+
+@pytest.mark.usefixtures("place")
 def test_all_files_of_an_image_get_it(comes: Meanwhile) -> None:
     comes("b-2.png")
     Path("two.yaml").write_text(
@@ -124,7 +146,7 @@ def test_also_in_the_last_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert left() == {"b.png": True} | ours("a.png", "b-2.png", "c.png")
 
 
-@pytest.mark.parametrize("word", ["skip", "rename", "overwrite"])
+@pytest.mark.parametrize("word", ["skip", "newer", "rename", "overwrite"])
 @pytest.mark.parametrize("workers", ["threads", "processes"])
 def test_runs_at_once_share_a_folder(place: Path, word: str, workers: str) -> None:
     for number in range(30):

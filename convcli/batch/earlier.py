@@ -58,14 +58,14 @@ class Session:
 @mutable
 class Journalled:
     """
-    A journal that was read: what is done, by input and key; the sessions; for what failed the
-    number of sessions until then.
+    A journal that was read: what is done, by input and key; the sessions; for what one of them
+    noted and did not write, since it failed or was left out, the number of sessions until then.
 
     `ignored` counts lines that are no JSON; `torn` says whether the last one was cut short.
     """
 
     done: dict[Identity, Done]
-    failed: dict[Identity, int]
+    unwritten: dict[Identity, int]
     sessions: list[Session]
     ignored: int = 0
     torn: bool = False
@@ -173,10 +173,11 @@ def _take(found: Journalled, line: dict[str, Any], cwd: str) -> None:
     if len(key) != DIGITS:
         return
     place = identity(absolute(cwd, name), key)
-    if line.get("status") not in {"ok", "skipped"}:
+    failed = line.get("status") not in {"ok", "skipped"}
+    if line.get("cause") != CRASHED and (failed or not line.get("bytes_out")):
+        found.unwritten[place] = len(found.sessions)
+    if failed:
         found.done.pop(place, None)
-        if line.get("cause") != CRASHED:
-            found.failed[place] = len(found.sessions)
         return
     found.done[place] = Done(
         absolute(cwd, output),

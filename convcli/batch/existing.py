@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from convcli.batch.task import Task
 
 
-THERE = "exists"
-"""The cause of errors that say so."""
-
-
 @record
 class Rule:
     """
@@ -60,7 +56,7 @@ class Names:
     def free(self, task: Task) -> Task:
         """The task with the first of a-2.png, a-3.png ... that nothing has, all its files alike."""
         for count in itertools.count(2):
-            free = task.moved(partial(beside, count=count))
+            free = task.moved(partial(beside, count=count))._replace(numbered=count)
             if not any(map(self._taken, free.files)):
                 break
         self._planned.update((folded(name), task.number) for name in free.files)
@@ -70,10 +66,12 @@ class Names:
         return folded(name) in self._planned or self._disk.kind(*os.path.split(name)) != ""
 
 
-def beside(target: str, count: int) -> str:
-    """`out/a.png` -> `out/a-2.png`."""
+def beside(target: str, count: int, before: int = 1) -> str:
+    """`out/a.png` -> `out/a-2.png`, and with `before` 2 `out/a-2.png` -> `out/a-3.png`."""
     folder, name = os.path.split(target)
     stem, suffix = os.path.splitext(name)
+    if before > 1:
+        stem = stem.removesuffix(f"-{before}")
     return os.path.join(folder, f"{stem}-{count}{suffix}")
 
 
@@ -111,11 +109,13 @@ def _fail_late(_: Task) -> Iterable[Task]:
 
 
 def _skip_late(task: Task) -> Iterable[Task]:
-    yield task._replace(skip=f"{task.target} appeared meanwhile")
+    there = next(filter(os.path.lexists, task.files), task.target)
+    yield task._replace(skip=f"{there} appeared meanwhile")
 
 
 def _rename_late(task: Task) -> Iterable[Task]:
-    return (task.moved(partial(beside, count=count)) for count in itertools.count(2))
+    for count in itertools.count(task.numbered + 1):
+        yield task.moved(partial(beside, count=count, before=task.numbered))
 
 
 EXISTS: dict[str, Rule] = {

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from convcli.batch.existing import EXISTS
-from convcli.errors import OutputError
+from convcli.errors import THERE, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ _SHOWN = 3
 
 def ours(there: Sequence[str], task: Task, before: Resumption | None) -> bool:
     """Whether all files that exist were written by a run that was killed before it noted it."""
-    return before is not None and bool(there) and all(before.ours(f, task.job) for f in there)
+    return before is not None and bool(there) and all(before.ours(name, task) for name in there)
 
 
 def existing(
@@ -116,9 +116,9 @@ def _check_kept(tasks: Iterable[Task], existing: Existing, kept: Kept) -> None:
 def _exist(targets: Sequence[str], number: int) -> OutputError:
     cure = "Use --exists overwrite, skip, newer or rename."
     if len(targets) == 1:
-        return OutputError(f"{targets[0]} exists.", cure, cause="exists")
+        return OutputError(f"{targets[0]} exists.", cure, cause=THERE)
     shown = "".join(f"\n    {target}" for target in targets[:_SHOWN])
     more = f"\n    and {len(targets) - _SHOWN:,} more" * (len(targets) > _SHOWN)
     return OutputError(
-        f"{len(targets):,} of {number:,} results exist:{shown}{more}", cure, cause="exists"
+        f"{len(targets):,} of {number:,} results exist:{shown}{more}", cure, cause=THERE
     )

@@ -155,14 +155,14 @@ class Resumption:
         Whether an input that is its own output has been replaced: it must not be filtered twice.
 
         Either it has the size that was noted, or it came while a run was on that did not note it,
-        and did not note before that it failed.
+        and did not note that it wrote nothing.
         """
         done, (size, mtime) = self._found(source, job), state(source)
         if done is not None:
             whole = size == done.bytes_out and mtime != done.mtime
         else:
-            failed = self._journal.failed.get(self._place(source, job), 0)
-            whole = self._journal.wrote(self._keys[job], mtime, after=failed)
+            after = self._journal.unwritten.get(self._place(source, job), 0)
+            whole = self._journal.wrote(self._keys[job], mtime, after=after)
         return whole and self._counted(source, target, job)
 
     def _counted(self, source: Input, target: str, job: int) -> bool:
@@ -171,13 +171,18 @@ class Resumption:
             self._done.append((source, target, job))
         return True
 
-    def ours(self, target: str, job: int = 0) -> bool:
-        """Whether the file at a target was written by the run that is resumed."""
+    def ours(self, name: str, task: Task) -> bool:
+        """
+        Whether the file of this name may have been written by the run that is resumed.
+
+        Not if it noted that it wrote nothing: then another run did, at the same time.
+        """
         try:
-            written = os.stat(target).st_mtime_ns
+            written = os.stat(name).st_mtime_ns
         except OSError:
             return False
-        return self._journal.wrote(self._keys[job], written, slack=RECENT)
+        after = self._journal.unwritten.get(self._place(task.source, task.job), 0)
+        return self._journal.wrote(self._keys[task.job], written, after=after, slack=RECENT)
 
     def items(self) -> Iterator[Item]:
         """An item for every task that was done, for a journal that has it not."""

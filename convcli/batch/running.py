@@ -15,11 +15,11 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from convcli.batch.earlier import CRASHED
-from convcli.batch.existing import EXISTS, THERE
+from convcli.batch.existing import EXISTS
 from convcli.batch.resume import seen
 from convcli.batch.stopping import heeding
 from convcli.crash import as_error
-from convcli.errors import ConvError, InputError, TooLarge
+from convcli.errors import THERE, ConvError, InputError, TooLarge
 from convcli.record import record
 from convcli.report import Item
 from convcli.run import process

@@ -45,7 +45,8 @@ class Task(NamedTuple):  # as above
     One output to be made of one input: `number` counts from 1, `job` indexes Orders.jobs.
 
     A `series` is a file for each filter, called `target` together. `skip`: why nothing is to be
-    done, as a sentence; empty where something is.
+    done, as a sentence; empty where something is. `numbered`: what `target` was numbered since
+    its name was taken, 2 and up, else 1.
     """
 
     number: int
@@ -55,6 +56,7 @@ class Task(NamedTuple):  # as above
     overwrite: bool = False
     skip: str = ""
     series: Series | None = None
+    numbered: int = 1
 
     @property
     def files(self) -> tuple[str, ...]:

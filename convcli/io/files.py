@@ -15,7 +15,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-from convcli.errors import InputError, OutputError
+from convcli.errors import THERE, InputError, OutputError
 from convcli.io.temporary import together
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ def _meant(error: OSError, names: Sequence[str]) -> str:
 
 def exists(name: str) -> OutputError:
     """The error for a target that is there already."""
-    return OutputError(f"{name} exists.", "Use --overwrite to replace it.", cause="exists")
+    return OutputError(f"{name} exists.", "Use --overwrite to replace it.", cause=THERE)
 
 
 def _binary_stdout() -> BinaryIO:
