@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -268,7 +269,11 @@ def test_a_bug_is_one_failed_file_with_a_saved_traceback(
     assert ".png -> " in text
 
 
-def test_what_an_executor_raises_is_one_failed_file(tmp_path: Path) -> None:
+def test_what_an_executor_raises_is_one_failed_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # it is a bug, and told in a file
+
     class Losing(Crew):
         def submit(self, task: Task, given: Orders) -> Any:
             if task.number == 2:
@@ -280,6 +285,7 @@ def test_what_an_executor_raises_is_one_failed_file(tmp_path: Path) -> None:
     with Losing(ThreadPoolExecutor(2), 2, "threads") as crew:
         running.run_all(tasks, orders(jobs=2), heard, crew)
     assert sorted(item.status for item in heard.items) == ["failed", "ok", "ok", "ok"]
+    assert len(list(tmp_path.glob("convcli-crash-*.txt"))) == 1
 
 
 # --- the choice, and Python ---------------------------------------------------------------------
